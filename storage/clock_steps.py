@@ -33,11 +33,11 @@ _STAMPS = text(
 )
 
 
-async def recover(tx: Transaction, now: datetime, *, longest_wait: timedelta, longest_call: timedelta) -> int:
+async def recover(tx: Transaction, now: datetime, *, longest_wait: timedelta | None, longest_call: timedelta) -> int:
     """Count every wait from before the clock was set back from `now`, and return for how many posts.
 
-    What has no update time waits for `longest_wait` at most. A stamp of a quota lies in the future by `longest_call` at
-    most while its call runs.
+    What has no update time waits for `longest_wait` at most, which may be less than a vendor named: None, to leave it
+    alone, unless a step was seen. A stamp of a quota lies in the future by `longest_call` at most while its call runs.
     """
     not_yet_scheduled = and_(col(PostRow.state) == PostState.SCHEDULED, col(PostRow.schedule_time) > now)
     posts = await _move(tx, PostRow, now, "due_at", "next_attempt_time", unless=not_yet_scheduled)
@@ -45,10 +45,16 @@ async def recover(tx: Transaction, now: datetime, *, longest_wait: timedelta, lo
     await _move(tx, ImportRow, now, "busy_until")
     await _move(tx, QuotaRow, now, "blocked_until", "told_until")
     await tx.execute(_STAMPS, {"second": now.timestamp(), "running": longest_call.total_seconds()})
-    for column in (col(TokenRow.cooldown_until), col(WebhookRow.due_at)):
-        late = update(column.class_).where(column > now + longest_wait)  # type: ignore[attr-defined]
-        await tx.execute(late.values({column: now + longest_wait}).execution_options(synchronize_session=False))
+    if longest_wait is not None:
+        await _shorten(tx, now + longest_wait)
     return posts
+
+
+async def _shorten(tx: Transaction, latest: datetime) -> None:
+    """Let what has no update time wait until `latest` at most."""
+    for column in (col(TokenRow.cooldown_until), col(WebhookRow.due_at)):
+        late = update(column.class_).where(column > latest)  # type: ignore[attr-defined]
+        await tx.execute(late.values({column: latest}).execution_options(synchronize_session=False))
 
 
 async def _move(

@@ -18,11 +18,15 @@ from storage.database import Transaction
 from storage.states import CommentState
 from storage.types import json_field, state_field, time_field
 
+REFUSED = "refused"
+"""The key in `CommentRow.payload` of a comment that the vendor refused without proof."""
+
 
 class CommentRow(SQLModel, table=True):
     """One comment that was sent as a reply to `parent`, the vendor's id of a post or a comment.
 
-    `comment` is the vendor's id of the result, empty until it is known; `payload` is the comment as it was then.
+    `comment` is the vendor's id of the result, empty until it is known; `payload` is the comment as it was then, and
+    until then REFUSED if the vendor refused it without proof.
     """
 
     __tablename__ = "comments"
@@ -57,6 +61,12 @@ async def done(tx: Transaction, location: str, id: str, comment: str, payload: d
     """Store the vendor's id of a comment that was written, and the comment itself."""
     statement = update(CommentRow).where(col(CommentRow.location) == location, col(CommentRow.id) == id)
     await tx.execute(statement.values(state=CommentState.DONE, comment=comment, payload=payload))
+
+
+async def refused(tx: Transaction, location: str, id: str) -> None:
+    """Store that the vendor refused a comment, which it may have written all the same."""
+    statement = update(CommentRow).where(col(CommentRow.location) == location, col(CommentRow.id) == id)
+    await tx.execute(statement.values(payload={REFUSED: True}))
 
 
 async def remove(tx: Transaction, location: str, id: str) -> None:

@@ -20,6 +20,11 @@ class ClockWatch:
     monotonic: Callable[[], float] = time.monotonic
     _expected: Callable[[float], datetime] | None = None
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether there was a `look`: only then has a step that is told been seen."""
+        return self._expected is not None
+
     def was_set_back(self) -> bool:
         """Return whether the clock was set back since the last `look`; true before the first one, as nobody knows."""
         return self._expected is None or self.clock() < self._expected(self.monotonic()) - TOLERANCE

@@ -133,7 +133,7 @@ class Jobs:
 
     async def _sweep(self) -> None:
         if self._clock.was_set_back():
-            await sweep.recover_from_clock_step(self._domain)
+            await sweep.recover_from_clock_step(self._domain, observed=self._clock.has_looked)
         # Only after that: a step is not forgotten because the database did not answer.
         self._clock.look()
         await sweep.due(self._domain)

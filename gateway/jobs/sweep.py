@@ -41,13 +41,16 @@ async def due(domain: Domain) -> None:
         pass
 
 
-async def recover_from_clock_step(domain: Domain) -> None:
-    """Let nothing wait for as long as the clock was set back."""
+async def recover_from_clock_step(domain: Domain, *, observed: bool = False) -> None:
+    """Let nothing wait for as long as the clock was set back; `observed` if this process saw that it was."""
     async with domain.db.transaction() as tx:
         if not await try_advisory_lock(tx, "clock-step"):
             return
         found = await clock_steps.recover(
-            tx, domain.clock(), longest_wait=retry_policy.RETRY_MAX, longest_call=timedelta(seconds=CALL_SECONDS)
+            tx,
+            domain.clock(),
+            longest_wait=retry_policy.RETRY_MAX if observed else None,
+            longest_call=timedelta(seconds=CALL_SECONDS),
         )
     if found:
         log.warning("jobs.clock_set_back", posts=found)

@@ -94,7 +94,9 @@ class HighLevelPublishing:
         """Read the counts of a post from its record: one call; see the interface. Only version v3 has them."""
         record = await fetch(self._client, access, publish_id)
         found = read_insights(record)
-        return {} if found is None else {wire.identifier(record, "postId"): found}
+        # A record may lack the network's id of the post.
+        post_id = wire.identifier(record, "postId") or next(iter(post_ids), "")
+        return {post_id: found} if found is not None and post_id else {}
 
     async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List what an account published or scheduled, including deleted posts; see the interface."""

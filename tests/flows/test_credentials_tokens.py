@@ -133,6 +133,26 @@ async def test_a_caller_that_goes_away_in_the_exchange_loses_nothing(gateway: Wo
     assert ["ok"] == gateway.exchanges()
 
 
+async def test_a_stop_that_is_cut_short_cancels_no_exchange(gateway: World) -> None:
+    """A second signal ends the wait, not what it waits for: a pair that the vendor issues is saved all the same."""
+    made = await gateway.connect()
+    gateway.clock.advance(2 * DAY)
+    async with gateway.holding("oauth.token") as held:
+        calling = asyncio.ensure_future(fresh(gateway, made))
+        await held.reached()
+        guarded = asyncio.ensure_future(gateway.domain.tokens.guard(held.gate.wait()))
+        stopping = asyncio.ensure_future(gateway.domain.tokens.close())
+        await asyncio.sleep(0)
+        stopping.cancel()
+        with suppress(asyncio.CancelledError):
+            await stopping
+        held.release()
+        token = await calling
+        await guarded
+
+    assert (2, ["ok"]) == (token.version, gateway.exchanges())
+
+
 FAULTS = [
     Fault(match="oauth.token", kind="status", status=503),
     Fault(match="oauth.token", kind="drop_before"),

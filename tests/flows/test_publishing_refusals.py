@@ -6,6 +6,8 @@ Owns refusals that prove nothing. Lost responses are in test_publishing_vendor_l
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,18 @@ import pytest
 from gateway.domain import post_content
 from gateway.domain.post_content import Source
 from gateway.domain.posts import cancel, read, retry
+from gateway.domain.publishing import journal
 from gateway.errors import StateForbids
 from providers.errors import ProviderError
 from providers.simulators.highlevel import SimulatorConfig
 from providers.simulators.highlevel.post_records import PostRecord
 from providers.simulators.highlevel.posts import new_record
 from providers.simulators.highlevel.tenants import BAKERY
+from storage.database import DatabaseUnavailable
 from storage.posts import PostRow
 from tests.fixtures.domain import LOCATION
 from tests.fixtures.planner import PlannerStage, planning
-from tests.flows.faults import URI, attempt_of
+from tests.flows.faults import URI, Outage, attempt_of
 
 VIDEO = b"v" * 5000
 WORDS: dict[str, Any] = {"content": {"kind": "text", "sources": []}, "uploads": [], "options": {}}
@@ -121,6 +125,35 @@ async def test_a_refused_time_that_was_kept_is_not_sent_again(database_url: str,
         post = await stage.finish(post, within=timedelta(hours=4))
 
     assert ("PUBLISHED", 1, 1) == (post.state, len(stage.published), len(stage.planner.created))
+
+
+@pytest.mark.chaos
+async def test_a_refusal_is_kept_through_an_outage(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away as the refusal is stored: the post FAILED with it, and is not sent a second time."""
+    outage, begun = Outage(database_url), list[str]()
+
+    def reach(name: str) -> None:
+        if name == "publish.before-commit.PROCESSING" and not begun:
+            begun.append(name)
+            outage.begin()
+
+    async def pause(seconds: float) -> None:
+        outage.end()
+
+    async with planning(database_url, tmp_path) as stage:
+        refuse(stage, keep=False, times=30)
+        post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Once")
+        monkeypatch.setattr(journal, "reach", reach)
+        with suppress(DatabaseUnavailable):
+            await replace(stage, domain=replace(stage.domain, sleep=pause)).step(post)
+        outage.end()
+        post = await stage.finish(post)
+        submits = sum(call.operation == "posts.create" for call in stage.planner.requests)
+
+    assert (1, "FAILED", 1) == (len(begun), post.state, submits)
+    assert SAID in (post.error or {})["metadata"]["providerMessage"]
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -4,19 +4,21 @@ Owns the proofs of `gateway/jobs/clock_watch.py` and `storage/clock_steps.py`.
 """
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from gateway.clock import is_younger
+from gateway.domain.publishing.retry_policy import RETRY_MAX
 from gateway.jobs import sweep
 from gateway.jobs.clock_watch import ClockWatch
 from gateway.jobs.runner import Jobs, JobsConfig
 from providers.simulators.tiktok import SimulatorConfig
-from storage import quotas
+from storage import quotas, webhooks
 from storage.posts import PostRow
+from storage.webhooks import WebhookRow
 from tests.fixtures import media
 from tests.fixtures.clock import Clock
 from tests.fixtures.domain import Stage, opened
@@ -94,6 +96,47 @@ async def test_a_quota_is_not_blocked_by_stamps_of_the_future(stage: Stage) -> N
         [found] = (await quotas.find(tx, ["s"])).values()
     assert [stage.clock().timestamp()] * 2 == found.stamps
     assert stage.clock() + 30 * SECOND == found.blocked_until
+
+
+async def test_a_start_shortens_no_wait_that_a_vendor_named(stage: Stage) -> None:
+    """A token's cool-down and a delivery that wait for two hours still do after a process started; once it sees a step
+    back, which may have made them of any length, they wait for minutes.
+    """
+    await stage.connect()
+    named = stage.clock() + 2 * HOUR
+    row = WebhookRow(
+        provider="tiktok",
+        dedupe_key="k",
+        id="w1",
+        event="e",
+        subject="s",
+        body_sealed=b"",
+        receive_time=stage.clock(),
+        due_at=named,
+    )
+    async with stage.domain.db.transaction() as tx:
+        await webhooks.insert(tx, row)
+        await tx.execute(text("UPDATE tokens SET cooldown_until = :named"), {"named": named})
+
+    async def waits() -> list[datetime]:
+        query = "SELECT cooldown_until FROM tokens UNION ALL SELECT due_at FROM webhooks"
+        async with stage.domain.db.read() as tx:
+            return list((await tx.execute(text(query))).scalars())
+
+    jobs = Jobs(stage.domain, JobsConfig(sweep=0.05))
+    await jobs.start()
+    try:
+        await until(lambda: jobs.healthy)
+        started = await waits()
+        stage.clock.advance(-HOUR)
+
+        async def shortened() -> bool:
+            return [stage.clock() + RETRY_MAX] * 2 == await waits()
+
+        await until(shortened)
+    finally:
+        await jobs.stop(5)
+    assert [named] * 2 == started
 
 
 def test_only_a_step_back_is_noticed() -> None:

@@ -4,6 +4,8 @@ Owns companies' connections and what comes from them. What webhooks add is in te
 """
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,12 @@ import pytest
 
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.connections import agencies, derived_grants
-from providers.errors import GrantRevoked, Unavailable
+from providers.errors import GrantRevoked, ProviderError, Unavailable
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
+from storage.tokens import TokenRow
 from tests.fixtures.highlevel import HighWorld, opened
 from tests.fixtures.settings import REDIRECT_URI
 from tests.rpc import networks
@@ -288,6 +291,50 @@ async def test_a_child_whose_refresh_token_is_refused_asks_the_agency(database_u
 
         assert (2, VALID) == (token.version, (await high.world.get(made.name)).status)
         assert ["Invalid grant: refresh token is invalid"] == high.exchanges()
+
+
+async def refused_in_bare_words(high: HighWorld, made: connection_pb2.Connection) -> TokenRow:
+    """Let a proxy refuse to renew a child's token with a page of its own; return the row of its pair after that."""
+    page = "<html>Forbidden</html>"
+    high.vendor.faults.add(Fault(match="oauth.token", kind="status", status=403, body=page))
+    high.world.clock.advance(DAY)
+    _, location, _, id = made.name.split("/")
+    with suppress(ProviderError):
+        await high.world.domain.tokens.fresh(location, id)
+    assert 1 == high.vendor.faults.hits["oauth.token status"]
+    async with high.world.domain.db.read() as tx:
+        pair = await tokens.find(tx, location, id)
+    assert pair is not None
+    return pair
+
+
+@pytest.mark.parametrize("parent", ["uninstalled", "away"])
+async def test_one_refusal_in_bare_words_ends_no_child(database_url: str, tmp_path: Path, parent: str) -> None:
+    """It is counted as it is for every connection, whatever the agency's grant says then, and the child lives on."""
+    async with opened(database_url, tmp_path, location_token_refreshes=True) as high:
+        made = await high.connect_agency(BAKERY, BAKERY)
+        agency = await the_agency(high)
+        high.world.clock.advance(DAY - timedelta(hours=2))
+        await (await access(high, agency.name)).token()
+        if parent == "uninstalled":
+            del high.vendor.installs[BAKERY]
+        else:
+            high.vendor.faults.add(Fault(match="oauth.location_token", kind="status", status=503, times=None))
+
+        pair = await refused_in_bare_words(high, made)
+
+        assert (VALID, 1, 1) == ((await high.world.get(made.name)).status, pair.version, pair.refusals)
+
+
+async def test_a_refusal_in_bare_words_ends_no_refresh_token(database_url: str, tmp_path: Path) -> None:
+    """The agency's grant gives an access token alone; the child keeps the refresh token that may still be good."""
+    async with opened(database_url, tmp_path, location_token_refreshes=True) as high:
+        made = await high.connect_agency(BAKERY, BAKERY)
+        high.vendor.config = replace(high.vendor.config, location_token_refreshes=False)
+
+        pair = await refused_in_bare_words(high, made)
+
+        assert (2, True) == (pair.version, pair.refresh_sealed is not None)
 
 
 async def test_64_callers_of_an_expired_child_ask_the_agency_once(high: HighWorld) -> None:

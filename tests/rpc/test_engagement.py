@@ -420,6 +420,25 @@ async def test_a_comment_that_was_refused_and_written_is_returned(stage: Planned
     assert (made, 1) == (again, stage.calls("comments.create"))
 
 
+async def test_the_same_words_of_another_person_are_not_a_refused_comment(stage: Planned) -> None:
+    """A 422, and an equal comment that is not the account's: OUTCOME_UNKNOWN, never OK with another person's comment,
+    also when the same request looks again.
+    """
+    vendor_id = await stage.post()
+    stage.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=vendor_id, content="Thanks!")
+    stage.fault("comments.create", "status", status=422, body='{"message": "No."}')
+
+    key = str(uuid4())
+
+    first = await error_of(create(stage, request_id=key, post=f"{PARENT}/posts/p1"))
+    stage.advance(minutes=6)
+    second = await error_of(create(stage, request_id=key, post=f"{PARENT}/posts/p1"))
+
+    for error in (first, second):
+        assert_error(error, Code.ABORTED, "OUTCOME_UNKNOWN", account=stage.account())
+    assert 1 == stage.calls("comments.create") == len(stage.vendor.comments)
+
+
 async def test_a_refused_comment_that_cannot_be_looked_for_is_in_doubt(stage: Planned) -> None:
     """The list does not answer after the refusal: OUTCOME_UNKNOWN, and the same request_id only looks."""
     await stage.post()

@@ -185,17 +185,24 @@ class Refresher:
         """Exchange the refresh token; return the grant, and the refresh token to keep if the grant has no new one.
 
         A connection with an agency's grant falls back to that when it has no refresh token, or the vendor refuses it in
-        whatever words.
+        whatever words. Only a refusal in OAuth's words ends the refresh token; any other is raised if the fallback
+        fails, too.
         """
         try:
             if refresh_token is None:
                 raise grant_revoked(UNRENEWABLE, connection.location, connection.id)
             return await self._providers[connection.provider].authorization.refresh(refresh_token), refresh_token
         except ProviderError as error:
-            refused = isinstance(error, GrantRevoked) or error.refuses_grant
+            revoked = isinstance(error, GrantRevoked)
+            refused = revoked or error.refuses_grant
             if not refused or not connection.parent_connection or self._renew_from_parent is None:
                 raise
-            return await self._renew_from_parent(connection), None
+            try:
+                return await self._renew_from_parent(connection), None if revoked else refresh_token
+            except ProviderError:
+                if revoked:
+                    raise
+                raise error from None
 
     def _refresh_token(self, stored: StoredToken, seal: LocationSealer) -> Secret | None:
         row = stored.row

@@ -160,9 +160,12 @@ class Tokens:
         await rows.wipe(tx, location, connection)
 
     async def close(self) -> None:
-        """Wait for the refreshes and the guarded work under way: a pair that the vendor issued is saved."""
+        """Wait for the refreshes and the guarded work under way: a pair that the vendor issued is saved.
+
+        Cancelling the wait cancels none of them.
+        """
         while self._refreshes or self._guarded:
-            await asyncio.gather(*self._refreshes.values(), *self._guarded, return_exceptions=True)
+            await asyncio.wait({*self._refreshes.values(), *self._guarded})
 
 
 def _retrieve_exception(task: asyncio.Task[Any]) -> None:

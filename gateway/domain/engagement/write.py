@@ -107,13 +107,15 @@ async def _look_after_refusal(
     domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow, refusal: ProviderError
 ) -> Comment | None:
     """Return the comment that was refused and written all the same, None if it was not; raises OutcomeUnknown."""
+    await _mark_refused(domain, row)
     try:
         candidates = await _candidates(domain, target, new, row)
     except NotFound:
         return None
     except ProviderError:
         raise _unknown(row, refusal) from None
-    if len(candidates) > 1:
+    # Most refusals are true, so that the same words of another person are no proof: only our own comment is.
+    if len(candidates) > 1 or any(not each.own for each in candidates):
         raise _unknown(row, refusal)
     return candidates[0] if candidates else None
 
@@ -135,8 +137,8 @@ async def _look_up(
         candidates = await _candidates(domain, target, new, row)
     except ProviderError as lookup_error:
         raise _unknown(row, error or lookup_error) from None
-    if len(candidates) != 1:
-        # None, or several that cannot be told apart.
+    if len(candidates) != 1 or (row.payload.get(comments.REFUSED) and not candidates[0].own):
+        # None, several that cannot be told apart, or one of another person after a refusal.
         raise _unknown(row, error)
     return await _store(domain, new, row, candidates[0])
 
@@ -161,6 +163,13 @@ def _unknown(row: CommentRow, error: ProviderError | None) -> OutcomeUnknown:
     metadata = reasons.metadata_of(error) if error is not None else {}
     text = "Look at the post; the same request_id looks again, and sends nothing."
     return OutcomeUnknown(text, metadata={**metadata, "account": _name(row)}, resource=_name(row))
+
+
+@until_free
+async def _mark_refused(domain: Domain, row: CommentRow) -> None:
+    """Store the refusal, so that no later look takes the comment of another person for this one."""
+    async with domain.db.transaction() as tx:
+        await comments.refused(tx, row.location, row.id)
 
 
 @until_free

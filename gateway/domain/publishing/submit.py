@@ -6,6 +6,7 @@ response to a call that may publish is left to `reconcile`.
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from gateway.domain import post_content, vendor_errors
@@ -134,7 +135,11 @@ async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
     except (Ambiguous, ContractBroken) as error:
         return await handle_lost_response(domain, work, error)
     except ProviderError as error:
-        if error.unproven or await _was_fetched(domain, work, error):
+        if error.unproven:
+            # Stored with the refusal: without it, what was refused for good would count as never received.
+            keep = partial(handle_lost_response, domain, work, error)
+            return await submit_response.until_committed(domain, work, keep)
+        if await _was_fetched(domain, work, error):
             return await handle_lost_response(domain, work, error)
         intent = await submit_response.revert(domain, work)
         await _learn_cap(domain, work, error)

@@ -37,9 +37,9 @@ async def store(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork
     """
     commit = _store_processing if moves.publishes_on_submit(domain, work.post) else _store_upload
     try:
-        return await _until_stored(domain, work, lambda: commit(domain, work, begun, size))
+        return await until_committed(domain, work, lambda: commit(domain, work, begun, size))
     except Superseded:
-        await _until_stored(domain, work, lambda: journal.save_publish_id(domain, work, begun.publish_id))
+        await until_committed(domain, work, lambda: journal.save_publish_id(domain, work, begun.publish_id))
         raise
 
 
@@ -48,10 +48,14 @@ async def revert(domain: Domain, work: Work) -> Work:
 
     Raises Superseded, and DatabaseUnavailable after STORE_LIMIT.
     """
-    return await _until_stored(domain, work, lambda: _back_to_intent(domain, work))
+    return await until_committed(domain, work, lambda: _back_to_intent(domain, work))
 
 
-async def _until_stored(domain: Domain, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
+async def until_committed(domain: Domain, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
+    """Return what `commit` returns, retrying while the database is unavailable; for what the vendor said, which it says
+    only once. Raises DatabaseUnavailable after STORE_LIMIT.
+    """
+
     def report(_: DatabaseUnavailable) -> None:
         log.error("publish.answer_not_kept", location=work.post.location, post=work.post.id)
 

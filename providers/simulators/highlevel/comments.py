@@ -74,6 +74,7 @@ async def create(request: Request) -> Response:
     )
     if comment is None:
         raise not_found("Parent")
+    comment.author = comment.origin_id or comment.author
     comment.is_read = True
     return wire.envelope(request, "Created comment", _shown(vendor, comment), 201)
 

@@ -295,6 +295,17 @@ async def test_counts_of_a_post_are_in_its_record(insights: Any, expected: Video
     assert [("GET", f"{POSTS}/{ID}")] == [(each.method, str(each.url)) for each in vendor.requests]
 
 
+@pytest.mark.parametrize(("known", "expected"), [(["1_2"], ["1_2"]), ([], [])])
+async def test_counts_without_the_network_s_id_are_those_of_the_known_post(
+    known: list[str], expected: list[str]
+) -> None:
+    """A record without `postId` speaks of the post that was asked for; of none known there are no counts."""
+    record = {"_id": ID, "status": "published", "insights": {"like": 12}}
+    provider, _ = highlevel(ok({"post": record}), api_version="v3")
+
+    assert expected == list(await provider.publishing.metrics(FakeAccess(), ID, known))
+
+
 # Refused requests
 
 
