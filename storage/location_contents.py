@@ -6,7 +6,7 @@ Owns that nothing of a former owner stays, whatever tables there are. Does not k
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, delete, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, Table, delete, exists, func, literal, or_, select
 from sqlmodel import col
 
 from storage import connections, posts, tokens, uploads
@@ -55,7 +55,7 @@ async def proved_first_uses(tx: Transaction) -> Sequence[str]:
     return (await tx.execute(query)).scalars().all()
 
 
-def _proves(location: ColumnElement[str]) -> ColumnElement[bool]:
+def _proves(location: SQLColumnExpression[str]) -> ColumnElement[bool]:
     granted = or_(
         col(ConnectionRow.provider_subject) != "", col(ConnectionRow.status).not_in(connections.WITHOUT_GRANT)
     )
