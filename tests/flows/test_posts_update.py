@@ -206,7 +206,7 @@ async def test_a_locked_post_stops_no_other(table: str, database_url: str, tmp_p
     async with planning(database_url, tmp_path, database_lock_seconds=0.1) as stage:
         made = await ended(stage, 3)
         async with await psycopg.AsyncConnection.connect(database_url) as person:
-            await person.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", [made[0].id])  # type: ignore[arg-type]
+            await person.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", [made[0].id])
             await batch_status.poll(stage.domain, LOCATION, "c1")
             locked = await states(stage, made)
         await batch_status.poll(stage.domain, LOCATION, "c1")
@@ -220,7 +220,7 @@ async def test_what_is_wrong_with_one_post_stops_no_other(
     error: Exception, monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
 ) -> None:
     """That post is left to its own step, which knows what follows; the others get their status."""
-    apply, raised = vendor_status.apply, []
+    apply, raised = vendor_status.apply, list[str]()
 
     async def failing(domain: Any, work: Work, status: Any) -> Any:
         if not raised:

@@ -124,7 +124,7 @@ async def _store(
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
-            due = {} if row.state == PostState.AWAITING_CREATOR else {"due_at": now}
+            due: dict[str, Any] = {} if row.state == PostState.AWAITING_CREATOR else {"due_at": now}
             changed = await rows.change(
                 tx, row.location, row.id, now, expect=[row.state], at_attempt=row.attempt, **values, **due
             )

@@ -55,7 +55,8 @@ async def follow(domain: Domain, work: Work) -> Work | None:
         return work
     obstacle = _obstacle(domain, work)
     if obstacle is not None:
-        return await _defer(domain, work, obstacle)
+        await _defer(domain, work, obstacle)
+        return None
     media = {**work.attempt.media, MOVING: True}
     work = await journal.move(domain, work, work.attempt.state, unchanged=True, media=media)
     return await _edit(domain, work, account)
@@ -71,9 +72,12 @@ async def _edit(domain: Domain, work: Work, account: AccountRow) -> Work | None:
     except ProviderError as error:
         log.warning("publish.not_moved", location=post.location, post=post.id, code=error.code)
         if isinstance(error, Rejected):
-            return await _defer(domain, work, vendor_errors.as_stored(error), media=_ended(work))
-        return await _defer(domain, work, None)
-    media, columns = {**_ended(work), ACCOUNT: account.provider_account_id}, {"error": None, "differences": {}}
+            await _defer(domain, work, vendor_errors.as_stored(error), media=_ended(work))
+        else:
+            await _defer(domain, work, None)
+        return None
+    media = {**_ended(work), ACCOUNT: account.provider_account_id}
+    columns: dict[str, Any] = {"error": None, "differences": {}}
     try:
         return await journal.move(domain, work, work.attempt.state, post=columns, unchanged=True, media=media)
     except Superseded:

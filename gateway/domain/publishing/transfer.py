@@ -159,7 +159,7 @@ async def _send_rest(domain: Domain, work: Work, error: ProviderError | None, st
     first = attempt.confirmed if status.received is None else status.received
     failures = attempt.failures + 1
     # While the number still changes it proves nothing: earlier failures of the address no longer count.
-    reset = {"gone_time": None} if first != attempt.confirmed else {}
+    reset: dict[str, Any] = {"gone_time": None} if first != attempt.confirmed else {}
     moved = await journal.move(domain, work, AttemptState.FINAL_SENT, confirmed=first, failures=failures, **reset)
     return moved if error is None else await moves.defer(domain, moved, retry_policy.retry_delay(failures - 1, error))
 
