@@ -27,8 +27,8 @@ class Records(Protocol):
         """Replace the texts, options and schedule time of a post that is not published yet with those of the request.
 
         Its media stay unchanged. Repeating it is safe, also after Ambiguous, because it never publishes: a post without
-        a time in the future is Rejected. Raises NotFound, Rejected also if it is too late, ContentRefused if media
-        would be lost or if the planner stored something other than it was sent.
+        a time in the future is Rejected. Raises NotFound, Rejected if it is too late, ContentRefused if media would be
+        lost or if the planner stored something other than it was sent.
         """
         ...
 
