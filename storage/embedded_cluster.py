@@ -30,6 +30,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",
     "jit": "off",
+    # A process keeps up to 16 (GATEWAY_DATABASE_POOL_SIZE), and several may share the folder.
+    "max_connections": "200",
 }
 # For tests: a machine crash may destroy the cluster, and it stays small.
 UNSAFE_SETTINGS = {

@@ -298,7 +298,7 @@ async def test_a_grant_counts_although_a_process_did_not_record_it(high: HighWor
         await squatter.connections.DisconnectConnection(DisconnectConnectionRequest(name=kept.name))
 
     await upload(squatter, "unused")
-    await sweep.orphans(high.world.domain)
+    await sweep.counts(high.world.domain)
     found = await owners(high.world)
     assert (("rival", "GRANTED"), ("rival", "FIRST_USE")) == (found[GARAGE], found["unused"])
 

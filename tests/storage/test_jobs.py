@@ -138,8 +138,8 @@ async def test_a_worker_listens_again_after_an_outage(
         await until(lambda: listens(database))
         await hand_over(database, "before")
         await until(lambda: ran == ["before"])
-        outage.begin()
         try:
+            outage.begin()
             await until(lambda: "the queue's notifications are not heard" in caplog.text)
         finally:
             outage.end()
