@@ -39,9 +39,6 @@ HANDSHAKE_SECONDS = 10.0
 _SCHEMES = ("unix", "unix-abstract", "vsock")
 """Addresses that are no host and port, and that gRPC binds itself."""
 
-WINDOW_BYTES = 4 * 1024 * 1024
-"""How much of a stream's next messages a client may send ahead: 30 MiB a second over a line of 100 ms."""
-
 MIN_PING_SECONDS = 10
 """Clients that send HTTP/2 pings more often, with or without calls, are disconnected: docs/clients.md."""
 
@@ -177,9 +174,8 @@ def _options(settings: Settings) -> list[tuple[str, Any]]:
         ("grpc.max_connection_idle_ms", int(IDLE_SECONDS * 1000)),
         ("grpc.max_send_message_length", -1),
         # With the probe a window becomes as large as the file, and the bytes of streams that wait for their turn pile
-        # up in memory (2026-11-30, grpcio 1.85: 40 waiting files of 24 MiB took 1.4 GiB, and 0.4 GiB with these two).
+        # up in memory (2026-11-30, grpcio 1.85: 40 waiting files of 24 MiB took 1.4 GiB, without it some 3 MiB each).
         ("grpc.http2.bdp_probe", 0),
-        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
         # With SO_REUSEPORT two gateways could share a port by mistake, each getting half of the calls.
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", 60_000),

@@ -89,6 +89,9 @@ async def test_over_five_stops_every_call_ends_as_ok_or_unavailable(database_url
     ends: Counter[str] = Counter()
     for _ in range(STOPS):
         gateway = await start(make_settings(database_url, tmp_path, max_calls_per_key=1000), roles=CALLS)
+        async with Client(target_of(gateway)) as client:
+            wanted = upload_pb2.Upload(mime_type="video/mp4")
+            await client.call("UploadService/CreateUpload", parent=LOCATION, upload=wanted)
         callers = Callers(target_of(gateway))
         callers.begin()
         await until(lambda seen=callers.ends: seen["OK"] >= 200, 60)

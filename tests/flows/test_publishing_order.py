@@ -130,6 +130,7 @@ async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) ->
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(280)
 async def test_fifty_files_uploaded_at_once_are_published_in_order(database_url: str, tmp_path: Path) -> None:
     """One caller uploads and posts 50 files in parallel: all are published, byte for byte, in the order of creation."""
     files = {f"{number}": media.video(30_000, seed=number) for number in range(50)}
@@ -147,7 +148,7 @@ async def test_fifty_files_uploaded_at_once_are_published_in_order(database_url:
                 world.clock.advance(timedelta(seconds=0.5))
                 return len(world.vendor.posts) == len(files)
 
-            await until(all_out, 60)
+            await until(all_out, 180)
         finally:
             await jobs.stop(5)
 

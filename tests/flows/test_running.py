@@ -244,7 +244,7 @@ async def _serves(gateway: Gateway) -> bool:
     async with grpc.aio.insecure_channel(target_of(gateway)) as channel:
         stub = post_service_pb2_grpc.PostServiceStub(channel)
         try:
-            await stub.ListPosts(post_service_pb2.ListPostsRequest(parent="locations/l1"), metadata=AUTH, timeout=5)
+            await stub.ListPosts(post_service_pb2.ListPostsRequest(parent="locations/-"), metadata=AUTH, timeout=5)
         except grpc.aio.AioRpcError:
             return False
     return await health_of(target_of(gateway)) == int(SERVING)
