@@ -56,7 +56,7 @@ def assign(
     ] = "",
     discard: Discard = False,
 ) -> None:
-    """Give a location to an agency.
+    """Make an agency the owner of a location.
 
     Taking it from another agency needs both names, deletes everything that is in it, and is refused while posts are
     under way there, or connections have a grant.

@@ -104,7 +104,7 @@ class Place:
     _held: bool = True
 
     def release(self) -> None:
-        """Give it back; the second time this does nothing."""
+        """Return it to the others; the second time this does nothing."""
         if self._held:
             self._held = False
             self.pool.release(self.peer)

@@ -21,7 +21,8 @@ from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_
 from storage.uploads import UploadRow
 
 REST_BYTES = 16 * 1024 * 1024
-REST_SECONDS = 0.1
+REST_SECONDS = 2.0
+REST_IDLE_SECONDS = 0.1
 
 
 class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
@@ -75,15 +76,16 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
 
 
 async def _drop_rest(messages: AsyncIterator[upload_service_pb2.WriteUploadRequest]) -> None:
-    """Read what a refused client has on its way, up to REST_BYTES, or until none comes for REST_SECONDS.
+    """Read what a refused client has on its way: up to REST_BYTES within REST_SECONDS, or until none comes for a while.
 
     A client of grpc.aio that is still writing when the error comes shows INTERNAL instead of it (grpcio 1.85.1,
     2026-11-30, docs/clients.md).
     """
     left = REST_BYTES
     with suppress(TimeoutError):
+        end = asyncio.get_running_loop().time() + REST_SECONDS
         while left > 0:
-            async with asyncio.timeout(REST_SECONDS):
+            async with asyncio.timeout_at(min(end, asyncio.get_running_loop().time() + REST_IDLE_SECONDS)):
                 message = await anext(messages, None)
             if message is None:
                 return

@@ -5,7 +5,6 @@ Owns refusals that prove nothing. Lost responses are in test_publishing_vendor_l
 """
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -29,6 +28,7 @@ from storage.posts import PostRow
 from tests.fixtures.domain import LOCATION
 from tests.fixtures.planner import PlannerStage, planning
 from tests.flows.faults import URI, Outage, attempt_of
+from tests.flows.test_publishing_vendor_lookup import Died, dying_at
 
 VIDEO = b"v" * 5000
 WORDS: dict[str, Any] = {"content": {"kind": "text", "sources": []}, "uploads": [], "options": {}}
@@ -322,22 +322,6 @@ async def test_a_refused_post_can_be_cancelled_before_the_look(keep: bool, datab
         stage.clock.advance(timedelta(hours=4))
 
     assert ("CANCELLED", []) == (post.state, stage.published)
-
-
-class Died(BaseException):
-    """The process ends here."""
-
-
-def dying_at(place: str) -> Callable[[str], None]:
-    """Return a stand-in for `reach` that ends the process at the first visit to the place."""
-    armed = [place]
-
-    def reach(name: str) -> None:
-        if name in armed:
-            armed.clear()
-            raise Died(name)
-
-    return reach
 
 
 @pytest.mark.chaos

@@ -170,8 +170,8 @@ async def upsert(
 async def _follow_reconnected(
     domain: Domain, tx: Transaction, row: ConnectionRow, entry: LinkedAccount, listed: Collection[tuple[str, str]]
 ) -> None:
-    """Give an account the vendor's new id if it was reconnected under one: the same user of the same network, where the
-    list has the old id no more. It stays the same account, and its posts go with it.
+    """Store the vendor's new id of an account if it was reconnected under one: the same user of the same network, where
+    the list has the old id no more. It stays the same account, and its posts go with it.
     """
     origin, platform = entry.data.get(ORIGIN_ID, ""), entry.platform
     if not origin or await accounts.by_provider_id(tx, row.location, row.provider, platform, entry.provider_account_id):
