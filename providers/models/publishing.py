@@ -163,6 +163,8 @@ class FailureKind(StrEnum):
     """The cause of a failed publish, which decides what can be done about it."""
 
     RETRYABLE = "retryable"
+    NOT_FETCHED = "not_fetched"
+    """The vendor could not fetch the media from the gateway, which mends when the gateway can be reached again."""
     MEDIA = "media"
     CONTENT = "content"
     CREATOR = "creator"

@@ -180,6 +180,22 @@ async def test_a_photo_that_cannot_be_fetched_is_retried(stage: Stage) -> None:
     assert [("Three", ALL)] == posted(stage)
 
 
+@pytest.mark.parametrize(("misses", "state", "attempts"), [(7, PostState.PUBLISHED, 8), (8, PostState.FAILED, 8)])
+async def test_photos_wait_for_minutes_until_the_gateway_is_reached_again(
+    stage: Stage, misses: int, state: PostState, attempts: int
+) -> None:
+    """A vendor that finds nobody at our address is asked again for over four minutes, and once more posts once."""
+    account, began = await stage.connect(), stage.clock()
+    for _ in range(misses):
+        stage.vendor.fail_next_publish("photo_pull_failed")
+
+    post = await settled(stage, await photos(stage, account))
+
+    assert (state, attempts) == (post.state, post.attempt)
+    assert stage.clock() - began > timedelta(minutes=4)
+    assert (8 - misses) * [("Three", ALL)] == posted(stage)
+
+
 @pytest.mark.parametrize("reason", ["picture_size_check_failed", "spam_risk_text", "auth_removed"])
 async def test_a_refusal_of_the_content_is_final(stage: Stage, reason: str) -> None:
     """A failure that a retry cannot repair is not retried."""

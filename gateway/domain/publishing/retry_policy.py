@@ -62,6 +62,11 @@ growing delays.
 MAX_SUBMITS = 3
 """How many submits a round may make if uploads fail, or if lost responses may each occupy a pending draft."""
 
+MAX_FETCHES = 8
+"""How many submits a round may make if the vendor could not fetch the media from the gateway, which proves that nothing
+was posted: their delays outlast four minutes in which the gateway cannot be reached, as in a restart that hangs.
+"""
+
 MAX_LOST_SUBMITS = 30
 """How many submits a round may make if the lost ones certainly had no effect."""
 
@@ -87,6 +92,7 @@ MAX_DENIALS = 10
 
 FAIL_REASONS: dict[FailureKind, str] = {
     FailureKind.RETRYABLE: "PROVIDER_UNAVAILABLE",
+    FailureKind.NOT_FETCHED: "PROVIDER_UNAVAILABLE",
     FailureKind.MEDIA: "MEDIA_INVALID",
     FailureKind.CONTENT: "CONTENT_REJECTED",
     FailureKind.CREATOR: "CREATOR_RULE_BROKEN",
@@ -95,6 +101,12 @@ FAIL_REASONS: dict[FailureKind, str] = {
     FailureKind.CANCELLED: "STATE_FORBIDS",
     FailureKind.UNKNOWN: "CONTENT_REJECTED",
 }
+
+SUBMITS_AFTER: dict[FailureKind, int] = {
+    FailureKind.RETRYABLE: MAX_SUBMITS,
+    FailureKind.NOT_FETCHED: MAX_FETCHES,
+}
+"""How many submits a round may make if the vendor reports a failure of this kind; one for every other kind."""
 
 
 def poll_delay(polls: int, maximum: timedelta = POLL_MAX) -> timedelta:

@@ -180,8 +180,8 @@ async def _apply_failure(domain: Domain, work: Work, status: PublishStatus) -> N
     error = vendor_errors.stored_error(
         reason, f"The provider gave the publish up: {status.fail_code or 'no reason'}.", **metadata
     )
-    retryable = kind is FailureKind.RETRYABLE and work.post.state != PostState.CANCELLING
-    if retryable and moves.submit_count(work) < retry_policy.MAX_SUBMITS:
+    limit = retry_policy.SUBMITS_AFTER.get(kind or FailureKind.UNKNOWN, 1)
+    if work.post.state != PostState.CANCELLING and moves.submit_count(work) < limit:
         log.info("publish.again", location=work.post.location, post=work.post.id, code=status.fail_code)
         return await moves.new_attempt(domain, work, retry_policy.retry_delay(moves.submit_count(work) - 1), error)
     # A failed post that was CANCELLING is cancelled, whatever the vendor states as the reason.
