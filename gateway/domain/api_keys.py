@@ -40,6 +40,7 @@ SCOPES = frozenset(
         "connections.write",
         "engagement.read",
         "engagement.write",
+        "events.read",
         CLAIM_SCOPE,
         "planner.read",
         "planner.write",

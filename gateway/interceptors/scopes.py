@@ -49,6 +49,8 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.v1.PlannerService/FinalizePostImport": "planner.write",
     "/socialgateway.v1.PlannerService/DeletePostImport": "planner.write",
     "/socialgateway.v1.QuotaService/ListQuotas": "quotas.read",
+    "/socialgateway.v1.EventService/ListEvents": "events.read",
+    "/socialgateway.v1.EventService/StreamEvents": "events.read",
     "/socialgateway.v1.UploadService/CreateUpload": "uploads.write",
     "/socialgateway.v1.UploadService/GetUpload": "uploads.read",
     "/socialgateway.v1.UploadService/DeleteUpload": "uploads.write",

@@ -13,6 +13,7 @@ from gateway.errors import GatewayUnavailable
 from gateway.rpc.accounts import AccountService
 from gateway.rpc.connections import ConnectionService
 from gateway.rpc.engagement import EngagementService
+from gateway.rpc.events import EventService
 from gateway.rpc.planner import PlannerService
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
@@ -28,6 +29,8 @@ from socialgateway.v1 import (
     connection_service_pb2_grpc,
     engagement_service_pb2,
     engagement_service_pb2_grpc,
+    event_service_pb2,
+    event_service_pb2_grpc,
     planner_service_pb2,
     planner_service_pb2_grpc,
     post_service_pb2,
@@ -52,6 +55,7 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "PostService": (post_service_pb2, post_service_pb2_grpc),
     "EngagementService": (engagement_service_pb2, engagement_service_pb2_grpc),
     "PlannerService": (planner_service_pb2, planner_service_pb2_grpc),
+    "EventService": (event_service_pb2, event_service_pb2_grpc),
 }
 
 
@@ -69,6 +73,7 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: Uploa
         "PostService": PostService(domain, guard),
         "EngagementService": EngagementService(domain, guard),
         "PlannerService": PlannerService(domain, guard),
+        "EventService": EventService(domain, guard),
     }
     return [_service(name, servicers[name]) for name in _MODULES]
 

@@ -15,6 +15,8 @@ T = TypeVar("T", bound=Message)
 CODES = {
     "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
     "PAGE_TOKEN_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "CURSOR_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "CURSOR_EXPIRED": grpc.StatusCode.OUT_OF_RANGE,
     "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
     "UPLOAD_CHECKSUM_MISMATCH": grpc.StatusCode.INVALID_ARGUMENT,
     "UPLOAD_OFFSET_MISMATCH": grpc.StatusCode.OUT_OF_RANGE,

@@ -116,6 +116,9 @@ VALUES: dict[str, dict[str, Any]] = {
     "EngagementService/QueryMetrics": {"parent": ACCOUNT},
     "EngagementService/QueryPostMetrics": {"name": POST},
     "EngagementService/UnlikeComment": {"name": COMMENT},
+    "EventService/ListEvents": {"parent": PARENT},
+    # A stream that is accepted would not end.
+    "EventService/StreamEvents": {"parent": PARENT, "start_cursor": "none of ours"},
     "PlannerService/CreatePostImport": {"parent": PARENT, "post_import": {"upload": UPLOAD, "accounts": [ACCOUNT]}},
     "PlannerService/DeletePostImport": {"name": IMPORT},
     "PlannerService/FinalizePostImport": {"name": IMPORT},
