@@ -50,6 +50,8 @@ SCOPES = frozenset(
         "uploads.read",
         "uploads.write",
         "videos.read",
+        "webhooks.read",
+        "webhooks.write",
     }
 )
 

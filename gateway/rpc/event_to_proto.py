@@ -3,6 +3,7 @@
 Owns which payload belongs to which type. Makes no decisions.
 """
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -42,6 +43,13 @@ def to_proto(row: EventRow, with_videos: Collection[str]) -> event_pb2.Event:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         log.warning("event.not_read", location=row.location, number=row.number, error=type(error).__name__)
     return event
+
+
+def to_json(row: EventRow, with_videos: Collection[str]) -> str:
+    """Return the body of an event's delivery, in the form of the Standard Webhooks specification."""
+    noun, _, verb = row.type.lower().partition("_")
+    data = json_format.MessageToDict(to_proto(row, with_videos))
+    return json.dumps({"type": f"{noun}.{verb}", "timestamp": row.create_time.isoformat(), "data": data})
 
 
 def _write_resource(event: event_pb2.Event, row: EventRow, with_videos: Collection[str]) -> None:

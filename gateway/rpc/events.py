@@ -39,7 +39,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         """List a location's events, page by page."""
         location = names.location(request.parent)
         await self._guard.authorize(location)
-        page, types = self._guard.read_page(request), _types(request.types)
+        page, types = self._guard.read_page(request), stored_types(request.types)
         feed = self._feeds.of_location(location)
         # Read before the events: what is committed in between comes after the cursor as well as before it.
         head = await feed.head()
@@ -58,7 +58,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         self, request: event_service_pb2.StreamEventsRequest, context: Any
     ) -> AsyncIterator[event_service_pb2.StreamEventsResponse]:
         """Stream the events of a location, or of all that the caller may read."""
-        feed, types = await self._feed(request.parent), _types(request.types)
+        feed, types = await self._feed(request.parent), stored_types(request.types)
         start = self._start(feed, request.start_cursor)
         async for batch in stream(self._domain, feed, start, types):
             for message in self._messages(feed, batch):
@@ -98,10 +98,10 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         return event_to_proto.to_proto(row, self._with_videos)
 
 
-def _types(wanted: Sequence[int]) -> list[str]:
+def stored_types(wanted: Sequence[int], *, path: str = "types") -> list[str]:
     """Return the stored names of the types to filter by; raises FieldInvalid for one that cannot be asked for."""
     known = event_pb2.EventType.values()
     for index, value in enumerate(wanted):
         if value not in known or value == event_pb2.EVENT_TYPE_UNSPECIFIED:
-            raise FieldInvalid(f"types[{index}]", "is not a type that this version knows")
+            raise FieldInvalid(f"{path}[{index}]", "is not a type that this version knows")
     return [event_pb2.EventType.Name(value).removeprefix(event_to_proto.PREFIX) for value in set(wanted)]

@@ -18,6 +18,7 @@ WITHOUT_REQUEST_ID = {
     "PostService.RefreshPost",
     "EngagementService.LikeComment",
     "EngagementService.UnlikeComment",
+    "WebhookEndpointService.TestWebhookEndpoint",
 }
 
 
@@ -49,6 +50,7 @@ def test_the_contract_is_read() -> None:
         "Quota",
         "Upload",
         "Video",
+        "WebhookEndpoint",
     }
     assert {f"{name}Service" for name in services} == {method.service for method in of_kind(Method)}
 

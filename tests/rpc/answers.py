@@ -25,6 +25,7 @@ CODES = {
     "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
     "RESOURCE_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
     "CAPABILITY_MISSING": grpc.StatusCode.UNIMPLEMENTED,
+    "ETAG_MISMATCH": grpc.StatusCode.ABORTED,
     "CONFLICT": grpc.StatusCode.ABORTED,
     "PROVIDER_DAILY_CAP": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "PROVIDER_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,

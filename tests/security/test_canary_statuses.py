@@ -23,7 +23,19 @@ from tests.rpc.answers import assert_error
 from tests.rpc.serving import AUTH, serving
 
 CANARY = "act.canary-3kZ2cBzqkU3Xxpn5Qm!4721.va"
-MODULES = ("account", "connection", "engagement", "event", "planner", "post", "provider", "quota", "upload", "video")
+MODULES = (
+    "account",
+    "connection",
+    "engagement",
+    "event",
+    "planner",
+    "post",
+    "provider",
+    "quota",
+    "upload",
+    "video",
+    "webhook_endpoint",
+)
 
 
 class Failing:
