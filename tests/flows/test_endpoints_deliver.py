@@ -6,6 +6,9 @@ server, which verifies each delivery with the Standard Webhooks library.
 
 import asyncio
 import json
+import os
+import shutil
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,6 +34,9 @@ from tests.rpc.test_events import listed, named, write
 
 Endpoint = webhook_endpoint_pb2.WebhookEndpoint
 PARENT = "locations/l1"
+ROOT = Path(__file__).parents[2]
+VERIFIER = Path(__file__).parent / "webhook_verifier"
+INSTALLED = ROOT / ".venv" / "webhook-verifier"
 
 
 @dataclass
@@ -157,6 +163,39 @@ async def test_an_event_is_delivered_signed(
     )
     assert first["timestamp"]
     assert "application/json" == receiver.requests[0][0]["content-type"]
+
+
+async def test_a_receiver_in_node_verifies_it_too(gateway: World, receiver: Receiver) -> None:
+    """The standard's library for Node verifies each delivery, and reads the same payload."""
+    node = executable()
+    made = await create(gateway, receiver)
+    await write(gateway, 1)
+    await run(gateway)
+    [(headers, body)] = receiver.requests
+    asked = {
+        "secret": made.secret,
+        "headers": headers,
+        "body": body.decode(),
+        "now": int(gateway.clock().timestamp()),
+    }
+    process = await asyncio.create_subprocess_exec(
+        node, VERIFIER / "verify.cjs", INSTALLED, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    out, err = await process.communicate(json.dumps(asked).encode())
+
+    assert 0 == process.returncode, err.decode()
+    assert json.loads(body) == json.loads(out)
+
+
+def executable() -> str:
+    """Return Node's path; without it or the library the test is skipped, and with CI=true it fails."""
+    found, lock, copied = shutil.which("node"), VERIFIER / "package-lock.json", INSTALLED / "installed.json"
+    if found and copied.exists() and copied.read_bytes() == lock.read_bytes():
+        return found
+    text = "THE WEBHOOK LIBRARY FOR NODE IS NOT INSTALLED and was NOT tested: .ci/node-packages installs it"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text)
+    pytest.skip(text)
 
 
 async def test_only_what_was_asked_for_is_delivered(gateway: World, receiver: Receiver) -> None:
