@@ -33,7 +33,7 @@ class MediaUnavailable(Exception):
 
 def start(vendor: Vendor, record: PostRecord) -> None:
     """Begin fetching the media of a post."""
-    vendor.runtime.spawn(lambda: _pull(vendor, record))
+    vendor.spawn(lambda: _pull(vendor, record))
 
 
 async def _pull(vendor: Vendor, record: PostRecord) -> None:
