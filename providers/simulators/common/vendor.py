@@ -7,7 +7,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import httpx
 
@@ -19,28 +19,26 @@ Sleep = Callable[[float], Awaitable[None]]
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Vendor:
-    """The base of the simulated vendors. `sender` is the class of `webhooks`.
-
-    `clock` returns aware UTC. Slow responses, webhook retries and timers use `sleep`; webhooks and fetches of media go
-    through `transport` (None: the network).
+class Parts(TypedDict, total=False):
+    """What replaces the system's own: `sleep` for slow responses, webhook retries and timers, `transport` for webhooks
+    and fetches of media (None: the network).
     """
+
+    entropy: Entropy
+    sleep: Sleep
+    transport: httpx.AsyncBaseTransport | None
+
+
+class Vendor:
+    """The base of the simulated vendors. `sender` is the class of `webhooks`; `clock` returns aware UTC."""
 
     sender: ClassVar[type[Any]]
 
-    def __init__(
-        self,
-        config: Any,
-        clock: Clock,
-        *,
-        entropy: Entropy = os.urandom,
-        sleep: Sleep = asyncio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
+    def __init__(self, config: Any, clock: Clock, **parts: Unpack[Parts]) -> None:
         self.config = config
-        self.entropy = entropy
-        self.sleep = sleep
-        self.transport = transport
+        self.entropy = parts.get("entropy", os.urandom)
+        self.sleep = parts.get("sleep", asyncio.sleep)
+        self.transport = parts.get("transport")
         self.faults = Faults()
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()

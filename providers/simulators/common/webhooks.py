@@ -29,13 +29,22 @@ class WebhookSender:
         *,
         repeat: Callable[[int], bool],
     ) -> None:
-        """Deliver a body in the background.
+        """Deliver a body in the background, again after each configured pause as long as `repeat(status)` says so.
 
         `signed` returns its signature as a header when the delivery begins. Each attempt adds a `row` to the ledger,
-        made from `attempt` (from 1), `status` (0: no response came) and `time`. It is repeated after each of the
-        configured pauses as long as `repeat(status)` says so.
+        made from `attempt` (from 1), `status` (0: no response came) and `time`.
         """
-        self.vendor.spawn(lambda: self._deliver(body, signed, row, repeat))
+
+        async def deliver() -> None:
+            headers = {"Content-Type": "application/json", **signed()}
+            for attempt, pause in enumerate((*self.config.webhook_retry_seconds, None), start=1):
+                status = await self._status(body, headers)
+                self.deliveries.append(row(attempt=attempt, status=status, time=self.vendor.now()))
+                if pause is None or not repeat(status):
+                    return
+                await self.sleep(pause)
+
+        self.vendor.spawn(deliver)
 
     async def aclose(self) -> None:
         """Close the HTTP client."""
@@ -43,23 +52,10 @@ class WebhookSender:
             await self._client.aclose()
             self._client = None
 
-    async def _deliver(
-        self,
-        body: bytes,
-        signed: Callable[[], Mapping[str, str]],
-        row: Callable[..., object],
-        repeat: Callable[[int], bool],
-    ) -> None:
-        headers = {"Content-Type": "application/json", **signed()}
-        for attempt, pause in enumerate((*self.config.webhook_retry_seconds, None), start=1):
-            if self._client is None:
-                self._client = httpx.AsyncClient(transport=self.vendor.transport, timeout=10, trust_env=False)
-            try:
-                answer = await self._client.post(self.config.webhook_url, content=body, headers=headers)
-                status = answer.status_code
-            except httpx.HTTPError:
-                status = 0
-            self.deliveries.append(row(attempt=attempt, status=status, time=self.vendor.now()))
-            if pause is None or not repeat(status):
-                return
-            await self.sleep(pause)
+    async def _status(self, body: bytes, headers: Mapping[str, str]) -> int:
+        if self._client is None:
+            self._client = httpx.AsyncClient(transport=self.vendor.transport, timeout=10, trust_env=False)
+        try:
+            return (await self._client.post(self.config.webhook_url, content=body, headers=headers)).status_code
+        except httpx.HTTPError:
+            return 0

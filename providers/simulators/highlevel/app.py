@@ -3,12 +3,9 @@
 Owns: the endpoint of each operation, and the bodies of injected faults. Knows no rule.
 """
 
-import asyncio
-import os
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
-import httpx
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,9 +13,8 @@ from starlette.types import Scope
 
 from providers.simulators.common.control import routes as control_routes
 from providers.simulators.common.http import build_app
-from providers.simulators.common.ids import Entropy
 from providers.simulators.common.middleware import Dialect
-from providers.simulators.common.vendor import Clock, Sleep
+from providers.simulators.common.vendor import Clock, Parts
 from providers.simulators.faults import Fault
 from providers.simulators.highlevel import (
     account_oauth,
@@ -29,7 +25,6 @@ from providers.simulators.highlevel import (
     csv_imports,
     installations,
     labels,
-    media_fetch,
     media_library,
     oauth,
     operations,
@@ -124,22 +119,12 @@ def _error(vendor: Vendor, operation: str, fault: Fault) -> Response:
     return response
 
 
-def create_app(
-    config: SimulatorConfig | None = None,
-    *,
-    clock: Clock,
-    entropy: Entropy = os.urandom,
-    sleep: Sleep = asyncio.sleep,
-    transport: httpx.AsyncBaseTransport | None = None,
-) -> Starlette:
-    """Return a simulated HighLevel; `app.state.vendor` is its Vendor.
+def create_app(config: SimulatorConfig | None = None, *, clock: Clock, **parts: Unpack[Parts]) -> Starlette:
+    """Return a simulated HighLevel; `app.state.vendor` is its Vendor. `clock` returns aware UTC.
 
-    `clock` returns aware UTC. Slow responses and webhook retries use `sleep`; webhooks and fetches go through
-    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when either is on.
+    In process, end with `await app.state.vendor.aclose()` when webhooks or fetches are on.
     """
-    vendor = Vendor(
-        config or SimulatorConfig(), clock, entropy=entropy, sleep=sleep, transport=transport, fetch=media_fetch.start
-    )
+    vendor = Vendor(config or SimulatorConfig(), clock, **parts)
     dialect = Dialect(
         operation=_operation,
         row=_row,

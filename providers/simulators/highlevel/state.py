@@ -3,14 +3,12 @@
 Owns: tenants, grants, accounts, posts, ledgers, faults, time. Knows nothing of HTTP requests.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from providers.simulators.common import vendor
-from providers.simulators.common.vendor import Clock
 from providers.simulators.faults import UPLOAD_KINDS, Fault
-from providers.simulators.highlevel import ids
+from providers.simulators.highlevel import ids, media_fetch
 from providers.simulators.highlevel.config import SCOPES, SimulatorConfig
 from providers.simulators.highlevel.grants import Grant, Grants, token_answer
 from providers.simulators.highlevel.ledger import Created, Published
@@ -32,12 +30,6 @@ class Vendor(vendor.Vendor):
     config: SimulatorConfig
     webhooks: WebhookSender
     sender = WebhookSender
-
-    def __init__(
-        self, config: SimulatorConfig, clock: Clock, *, fetch: Callable[["Vendor", PostRecord], None], **more: Any
-    ) -> None:
-        self._fetch = fetch
-        super().__init__(config, clock, **more)
 
     def reset(self) -> None:
         """Discard everything but the configuration and the webhooks' key. The app is installed nowhere."""
@@ -61,8 +53,11 @@ class Vendor(vendor.Vendor):
             config=self.config,
             entropy=self.entropy,
             accounts=self.accounts,
-            fetch=lambda record: self._fetch(self, record),
+            fetch=self._fetch,
         )
+
+    def _fetch(self, record: PostRecord) -> None:
+        self.spawn(lambda: media_fetch.pull(self, self.planner, self.media_files, record))
 
     # Time and tasks
 

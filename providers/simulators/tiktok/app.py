@@ -3,12 +3,10 @@
 Owns: the routes, how errors become responses, and the bodies of injected faults. Knows no rule.
 """
 
-import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Unpack
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -17,9 +15,8 @@ from starlette.types import Scope
 
 from providers.simulators.common.control import routes as control_routes
 from providers.simulators.common.http import build_app
-from providers.simulators.common.ids import Entropy
 from providers.simulators.common.middleware import Dialect
-from providers.simulators.common.vendor import Clock, Sleep
+from providers.simulators.common.vendor import Clock, Parts
 from providers.simulators.faults import UPLOAD_KINDS, Fault
 from providers.simulators.tiktok import consent, control, display, oauth, publishing, upload, wire
 from providers.simulators.tiktok.config import SimulatorConfig
@@ -80,21 +77,13 @@ def _error(vendor: Vendor, operation: str, fault: Fault) -> Response:
 
 
 def create_app(
-    config: SimulatorConfig | None = None,
-    *,
-    clock: Clock | None = None,
-    entropy: Entropy = os.urandom,
-    sleep: Sleep = asyncio.sleep,
-    transport: httpx.AsyncBaseTransport | None = None,
+    config: SimulatorConfig | None = None, *, clock: Clock | None = None, **parts: Unpack[Parts]
 ) -> Starlette:
-    """Return a simulated TikTok; `app.state.vendor` is its Vendor.
+    """Return a simulated TikTok; `app.state.vendor` is its Vendor. `clock` returns aware UTC.
 
-    `clock` returns aware UTC. Slow responses, webhook retries and timers use `sleep`; webhooks and pulls go through
-    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when webhooks are on.
+    In process, end with `await app.state.vendor.aclose()` when webhooks or pulls are on.
     """
-    vendor = Vendor(
-        config or SimulatorConfig(), clock or system_clock, entropy=entropy, sleep=sleep, transport=transport
-    )
+    vendor = Vendor(config or SimulatorConfig(), clock or system_clock, **parts)
     dialect = Dialect(
         operation=_operation,
         error=partial(_error, vendor),

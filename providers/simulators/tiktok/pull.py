@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from providers.simulators.common.http import is_loopback, media_type
-from providers.simulators.tiktok.chunks import LARGEST_FILE
-from providers.simulators.tiktok.publications import Publication
+from providers.simulators.tiktok.publications import LARGEST_FILE, Publication
 from providers.simulators.tiktok.state import Vendor
 
 # Pages "Media Transfer Guide" and "Content Posting API - Media", read 2026-11-20. The meaning of

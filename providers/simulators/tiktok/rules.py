@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from providers.simulators.common.http import is_loopback
-from providers.simulators.tiktok.chunks import check_plan
 from providers.simulators.tiktok.errors import VendorError
+from providers.simulators.tiktok.publications import check_plan
 from providers.simulators.tiktok.state import Vendor
 from providers.simulators.tiktok.users import SimUser
 from providers.simulators.tiktok.wire import flag, integer, text
