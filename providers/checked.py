@@ -14,8 +14,6 @@ from providers.capabilities import Capability, CapabilityTable
 from providers.checked_publishing import check_request
 from providers.errors import require
 from providers.interface import Access, Provider
-from providers.models.engagement import AccountRef
-from providers.models.publishing import PublishRequest
 
 Check = Capability | Callable[..., None]
 """A capability, or a function called as (capability table, facet, *the arguments of the method)."""
@@ -34,16 +32,6 @@ def _metrics(table: CapabilityTable, facet: object, *args: object, metrics: bool
 def _request(table: CapabilityTable, facet: object, *args: Any) -> None:
     """Check the publish request, which is the last argument."""
     check_request(table, args[-1])
-
-
-def _options(table: CapabilityTable, facet: interface.Publishing, access: Access, request: PublishRequest) -> None:
-    facet.check(request)
-
-
-def _comment(
-    table: CapabilityTable, facet: interface.Engagement, access: Access, to: AccountRef, *, text: str, **rest: object
-) -> None:
-    facet.check_comment(to, text)
 
 
 def _each(*methods: str, needs: Sequence[Check] = ()) -> dict[str, Sequence[Check]]:
@@ -71,7 +59,7 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
     },
     interface.Publishing: {
         "check": [_request],
-        "begin": [_request, _options],
+        "begin": [_request, lambda table, facet, access, request: facet.check(request)],
         # These follow a `begin`, which was checked.
         **_each("store", "send_chunk", "status", "find", "public_uri"),
         "metrics": [Capability.METRICS],
@@ -88,7 +76,10 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
         "figures": [Capability.ACCOUNT_METRICS],
         "list_comments": [Capability.COMMENT_LIST],
         "check_comment": [Capability.COMMENT_REPLY],
-        "create_comment": [Capability.COMMENT_REPLY, _comment],
+        "create_comment": [
+            Capability.COMMENT_REPLY,
+            lambda table, facet, access, account, *, text, **rest: facet.check_comment(account, text),
+        ],
         "set_liked": [Capability.COMMENT_MODERATE],
     },
     interface.Planner: {
