@@ -49,12 +49,7 @@ class Vendor(vendor.Vendor):
         self.categories = first_categories(self.entropy, self.now())
         self.tags = first_tags(self.entropy, self.now())
         self.created: list[Created] = []
-        self.planner = Planner(
-            config=self.config,
-            entropy=self.entropy,
-            accounts=self.accounts,
-            fetch=self._fetch,
-        )
+        self.planner = Planner(config=self.config, entropy=self.entropy, accounts=self.accounts, fetch=self._fetch)
 
     def _fetch(self, record: PostRecord) -> None:
         self.spawn(lambda: media_fetch.pull(self, self.planner, self.media_files, record))
