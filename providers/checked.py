@@ -9,129 +9,83 @@ from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import Any
 
+from providers import interface
 from providers.capabilities import Capability, CapabilityTable
 from providers.checked_publishing import check_request
 from providers.errors import require
-from providers.interface import (
-    Access,
-    Accounts,
-    Authorization,
-    Engagement,
-    Networks,
-    Planner,
-    Provider,
-    Publishing,
-    Records,
-    Videos,
-    Webhooks,
-)
-from providers.models.engagement import AccountRef
-from providers.models.publishing import PublishRequest
+from providers.interface import Access, Provider
 
 Check = Capability | Callable[..., None]
 """A capability, or a function called as (capability table, facet, *the arguments of the method)."""
 
 
-def _one_account(table: CapabilityTable, facet: Accounts, access: Access, parts: object, account: str = "") -> None:
+def _one_account(table: CapabilityTable, facet: object, access: Access, parts: object, account: str = "") -> None:
     if account:
         require(table, Capability.ACCOUNT_LIST)
 
 
-def _metrics(table: CapabilityTable, facet: Videos, *args: object, metrics: bool = True, **rest: object) -> None:
+def _metrics(table: CapabilityTable, facet: object, *args: object, metrics: bool = True, **rest: object) -> None:
     if metrics:
         require(table, Capability.METRICS)
 
 
-def _request(table: CapabilityTable, facet: Publishing, request: PublishRequest) -> None:
-    check_request(table, request)
+def _request(table: CapabilityTable, facet: object, *args: Any) -> None:
+    """Check the publish request, which is the last argument."""
+    check_request(table, args[-1])
 
 
-def _begin(table: CapabilityTable, facet: Publishing, access: Access, request: PublishRequest) -> None:
-    check_request(table, request)
-    facet.check(request)
-
-
-def _edit(table: CapabilityTable, facet: Records, access: Access, publish_id: str, request: PublishRequest) -> None:
-    check_request(table, request)
-
-
-def _comment(
-    table: CapabilityTable, facet: Engagement, access: Access, account: AccountRef, *, text: str, **rest: object
-) -> None:
-    facet.check_comment(account, text)
+def _each(*methods: str, needs: Sequence[Check] = ()) -> dict[str, Sequence[Check]]:
+    """Return rows of the table for methods that need the same."""
+    return dict.fromkeys(methods, needs)
 
 
 NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
-    Authorization: {
-        "scopes": [],
-        "returns_state": [],
-        "settings": [],
-        "settings_of_grant": [],
-        "discover_settings": [],
-        "consent_uri": [Capability.OAUTH],
-        "redirect_error": [Capability.OAUTH],
-        "exchange": [Capability.OAUTH],
-        "refresh": [Capability.OAUTH],
+    interface.Authorization: {
+        **_each("scopes", "returns_state", "settings", "settings_of_grant", "discover_settings"),
+        **_each("consent_uri", "redirect_error", "exchange", "refresh", needs=[Capability.OAUTH]),
         "revoke": [Capability.REVOKE],
         "static": [Capability.STATIC_TOKEN],
-        "places": [Capability.AGENCY_GRANTS],
-        "derive": [Capability.AGENCY_GRANTS],
+        **_each("places", "derive", needs=[Capability.AGENCY_GRANTS]),
     },
-    Accounts: {
-        "profile": [_one_account],
-        "creator_info": [Capability.CREATOR_INFO],
-    },
-    Networks: {
+    interface.Accounts: {"profile": [_one_account], "creator_info": [Capability.CREATOR_INFO]},
+    interface.Networks: {
         "linked": [Capability.ACCOUNT_LIST],
-        "signal": [Capability.ACCOUNT_ATTACH],
-        "start": [Capability.ACCOUNT_ATTACH],
-        "choices": [Capability.ACCOUNT_ATTACH],
-        "attach": [Capability.ACCOUNT_ATTACH],
+        **_each("signal", "start", "choices", "attach", needs=[Capability.ACCOUNT_ATTACH]),
         "detach": [Capability.ACCOUNT_DETACH],
     },
-    Videos: {
+    interface.Videos: {
         "list_videos": [Capability.VIDEO_LIST, _metrics],
         "query_videos": [Capability.VIDEO_QUERY, _metrics],
     },
-    Publishing: {
+    interface.Publishing: {
         "check": [_request],
-        "begin": [_begin],
+        "begin": [_request, lambda table, facet, access, request: facet.check(request)],
         # These follow a `begin`, which was checked.
-        "store": [],
-        "send_chunk": [],
-        "status": [],
+        **_each("store", "send_chunk", "status", "find", "public_uri"),
         "metrics": [Capability.METRICS],
-        "find": [],
-        "public_uri": [],
         "cancel": [Capability.POST_CANCEL],
     },
-    Records: {
+    interface.Records: {
         "statuses": [],
-        "edit": [Capability.POST_EDIT, _edit],
+        "edit": [Capability.POST_EDIT, _request],
         # A planner cancels a post by deleting its record.
         "delete": [Capability.POST_CANCEL],
     },
-    Webhooks: {
-        "redelivery_status": [],
-        "read": [Capability.WEBHOOKS],
-        "parse": [Capability.WEBHOOKS],
-    },
-    Engagement: {
+    interface.Webhooks: {"redelivery_status": [], **_each("read", "parse", needs=[Capability.WEBHOOKS])},
+    interface.Engagement: {
         "figures": [Capability.ACCOUNT_METRICS],
         "list_comments": [Capability.COMMENT_LIST],
         "check_comment": [Capability.COMMENT_REPLY],
-        "create_comment": [Capability.COMMENT_REPLY, _comment],
+        "create_comment": [
+            Capability.COMMENT_REPLY,
+            lambda table, facet, access, account, *, text, **rest: facet.check_comment(account, text),
+        ],
         "set_liked": [Capability.COMMENT_MODERATE],
     },
-    Planner: {
-        "list_categories": [Capability.PLANNER_LABELS],
-        "list_tags": [Capability.PLANNER_LABELS],
-        "send_sheet": [Capability.POST_IMPORT],
-        "assign_sheet": [Capability.POST_IMPORT],
-        "find_import": [Capability.POST_IMPORT],
-        "get_import": [Capability.POST_IMPORT],
-        "finalize_import": [Capability.POST_IMPORT],
-        "delete_import": [Capability.POST_IMPORT],
+    interface.Planner: {
+        **_each("list_categories", "list_tags", needs=[Capability.PLANNER_LABELS]),
+        **_each("send_sheet", "assign_sheet", "find_import", needs=[Capability.POST_IMPORT]),
+        **_each("get_import", "finalize_import", "delete_import", needs=[Capability.POST_IMPORT]),
     },
 }
 """What each method and property of a facet needs, checked in this order. One that is not listed cannot be used."""
@@ -139,24 +93,11 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
 
 def checked(provider: Provider) -> Provider:
     """Wrap a provider: what its table does not promise raises CapabilityMissing, oversized posts ContentRefused."""
-
-    def facet(protocol: type, inner: object) -> Any:
-        return _CheckedFacet(protocol, inner, provider.table)
-
-    return _CheckedProvider(
-        name=provider.name,
-        table=provider.table,
-        authorization=facet(Authorization, provider.authorization),
-        accounts=facet(Accounts, provider.accounts),
-        networks=facet(Networks, provider.networks),
-        videos=facet(Videos, provider.videos),
-        publishing=facet(Publishing, provider.publishing),
-        records=facet(Records, provider.records),
-        webhooks=facet(Webhooks, provider.webhooks),
-        engagement=facet(Engagement, provider.engagement),
-        planner=facet(Planner, provider.planner),
-        close=provider.close,
-    )
+    names = {protocol.__name__.lower(): protocol for protocol in NEEDS}
+    facets: dict[str, Any] = {
+        name: _CheckedFacet(protocol, getattr(provider, name), provider.table) for name, protocol in names.items()
+    }
+    return _CheckedProvider(provider.name, provider.table, provider.close, **facets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +106,16 @@ class _CheckedProvider:
 
     name: str
     table: CapabilityTable
-    authorization: Authorization
-    accounts: Accounts
-    networks: Networks
-    videos: Videos
-    publishing: Publishing
-    records: Records
-    webhooks: Webhooks
-    engagement: Engagement
-    planner: Planner
     close: Callable[[], Coroutine[Any, Any, None]]
+    authorization: interface.Authorization
+    accounts: interface.Accounts
+    networks: interface.Networks
+    videos: interface.Videos
+    publishing: interface.Publishing
+    records: interface.Records
+    webhooks: interface.Webhooks
+    engagement: interface.Engagement
+    planner: interface.Planner
 
 
 class _CheckedFacet:
@@ -182,13 +123,11 @@ class _CheckedFacet:
 
     def __init__(self, protocol: type, inner: object, table: CapabilityTable) -> None:
         """Bind every method once; whether it is asynchronous is what the interface declares."""
-        self._inner = inner
-        self._table = table
-        self._needs = NEEDS[protocol]
+        self._inner, self._table, self._needs = inner, table, NEEDS[protocol]
         for name in self._needs:
             declared = getattr(protocol, name)
             if not isinstance(declared, property):
-                vars(self)[name] = self._async_method(name) if iscoroutinefunction(declared) else self._method(name)
+                vars(self)[name] = self._method(name, asynchronous=iscoroutinefunction(declared))
 
     def __getattr__(self, name: str) -> Any:
         """Check and read a property; methods are bound and never get here."""
@@ -197,19 +136,15 @@ class _CheckedFacet:
         self._check(name)
         return getattr(self._inner, name)
 
-    def _method(self, name: str) -> Callable[..., Any]:
+    def _method(self, name: str, *, asynchronous: bool) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             self._check(name, *args, **kwargs)
             return getattr(self._inner, name)(*args, **kwargs)
 
-        return call
+        async def call_later(*args: Any, **kwargs: Any) -> Any:
+            return await call(*args, **kwargs)
 
-    def _async_method(self, name: str) -> Callable[..., Any]:
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            self._check(name, *args, **kwargs)
-            return await getattr(self._inner, name)(*args, **kwargs)
-
-        return call
+        return call_later if asynchronous else call
 
     def _check(self, method: str, /, *args: Any, **kwargs: Any) -> None:
         for check in self._needs[method]:

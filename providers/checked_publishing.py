@@ -6,6 +6,7 @@ too. Knows no vendor.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import NoneType
 
 from providers.capabilities import Capability, CapabilityTable, Limits, RequiredMedia
 from providers.errors import ContentRefused, require
@@ -17,19 +18,17 @@ NEEDED_BY_MODE = {
     PostMode.PLANNER_DRAFT: Capability.POST_PLANNER_DRAFT,
     PostMode.PLANNER_REVIEW: Capability.POST_PLANNER_REVIEW,
 }
+NEEDED_BY_CONTENT = {
+    Photos: Capability.POST_PHOTO,
+    VideoLink: Capability.POST_VIDEO_PULL,
+    VideoFile: Capability.POST_VIDEO_UPLOAD,
+    NoneType: Capability.POST_TEXT,
+}
 
 
 def needed_capabilities(request: PublishRequest) -> Iterator[Capability]:
     """Yield the capabilities that a request needs."""
-    match request.content:
-        case Photos():
-            yield Capability.POST_PHOTO
-        case VideoLink():
-            yield Capability.POST_VIDEO_PULL
-        case VideoFile():
-            yield Capability.POST_VIDEO_UPLOAD
-        case None:
-            yield Capability.POST_TEXT
+    yield NEEDED_BY_CONTENT[type(request.content)]
     if request.mode in NEEDED_BY_MODE:
         yield NEEDED_BY_MODE[request.mode]
     if request.schedule_time is not None:
@@ -80,23 +79,20 @@ def check_request(table: CapabilityTable, request: PublishRequest) -> None:
     """Raise CapabilityMissing for what the table does not promise, ContentRefused for content beyond its limits."""
     for capability in needed_capabilities(request):
         require(table, capability)
-    name, limits = table.provider, table.limits_of(request.platform)
-    if isinstance(request.content, VideoFile):
-        _check_file(name, limits, request.content)
+    for code, text in _refusals(table.provider, table.limits_of(request.platform), request):
+        raise ContentRefused(text, provider=table.provider, code=code)
+
+
+def _refusals(name: str, limits: Limits, request: PublishRequest) -> Iterator[tuple[str, str]]:
+    file = request.content
+    if isinstance(file, VideoFile):
+        if limits.video_mime_types and file.mime_type not in limits.video_mime_types:
+            yield "mime_type_unsupported", f"{name} takes {', '.join(limits.video_mime_types)} only."
+        if 0 < limits.max_video_bytes < file.size:
+            yield "file_too_large", f"{name} takes videos up to {limits.max_video_bytes} bytes."
     if misses_media(request, limits):
-        text = f"A post for {request.platform or name} needs {limits.required_media}."
-        raise ContentRefused(text, provider=name, code="media_missing")
+        yield "media_missing", f"A post for {request.platform or name} needs {limits.required_media}."
     if has_too_many_photos(request, limits):
-        raise ContentRefused(f"{name} takes up to {limits.max_photos} photos.", provider=name, code="photo_count")
+        yield "photo_count", f"{name} takes up to {limits.max_photos} photos."
     for found in too_long_texts(request, limits):
-        text = f"{name} takes {found.field}s up to {found.limit} {found.unit}."
-        raise ContentRefused(text, provider=name, code="caption_too_long")
-
-
-def _check_file(name: str, limits: Limits, file: VideoFile) -> None:
-    if limits.video_mime_types and file.mime_type not in limits.video_mime_types:
-        text = f"{name} takes {', '.join(limits.video_mime_types)} only."
-        raise ContentRefused(text, provider=name, code="mime_type_unsupported")
-    if 0 < limits.max_video_bytes < file.size:
-        text = f"{name} takes videos up to {limits.max_video_bytes} bytes."
-        raise ContentRefused(text, provider=name, code="file_too_large")
+        yield "caption_too_long", f"{name} takes {found.field}s up to {found.limit} {found.unit}."

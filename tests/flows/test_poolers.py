@@ -29,7 +29,7 @@ from tests.chaos.processes import walk_consent
 from tests.cli.command import Ran, run
 from tests.fixtures import media
 from tests.fixtures.app import CALLS, running, simulated, target_of
-from tests.fixtures.client import Client
+from tests.fixtures.client import Client, new_key
 from tests.fixtures.pgbouncer import SESSION, STATEMENT, TRANSACTION, pooled
 from tests.fixtures.settings import make_settings
 from tests.fixtures.waiting import until
@@ -106,9 +106,7 @@ async def test_a_mode_that_works(mode: str, database_url: str, tmp_path: Path) -
 async def _revoked_at_once(both: Pair) -> None:
     """Revoke a key that both have in their caches with the one, and see the other refuse it."""
     store = await open_keys(both.one.resources, both.one.domain)
-    made = await api_keys.create(
-        store, agency="default", locations=None, scopes={"connections.read"}, random=os.urandom
-    )
+    made = await new_key(store, scopes={"connections.read"})
     key = made.secret.reveal()
     for client in (both.first, both.second):
         await client.call("ConnectionService/ListConnections", parent=PARENT, key=key)

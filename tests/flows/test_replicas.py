@@ -3,7 +3,6 @@
 Owns the proof that caches are coherent: API keys, connection status, tokens and posts; also while a replica is deaf.
 """
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from storage import posts as rows
 from storage.states import PostState
 from tests.chaos.processes import walk_consent
 from tests.fixtures.app import running, simulated, target_of
+from tests.fixtures.client import new_key
 from tests.fixtures.rows import post_row
 from tests.fixtures.settings import AUTH
 from tests.fixtures.waiting import until
@@ -98,7 +98,7 @@ async def test_a_key_revoked_on_one_is_refused_on_both_within_a_second(pair: Pai
     """A key that both replicas have cached is refused by both as soon as one has revoked it."""
     store = await pair.one.keys()
     scopes = {"connections.read"}
-    key = await api_keys.create(store, agency="default", locations=None, scopes=scopes, random=os.urandom)
+    key = await new_key(store, scopes=scopes)
     metadata = (("authorization", f"Bearer {key.secret.reveal()}"),)
     for replica in (pair.one, pair.two):
         await replica.status(metadata)

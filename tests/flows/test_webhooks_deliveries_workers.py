@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from os import urandom
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from sqlalchemy import text
 
 from gateway.app import Gateway, Roles, open_keys
 from gateway.clock import now
-from gateway.domain import api_keys
 from gateway.domain.webhooks import deliveries
 from gateway.jobs import sweep
 from providers.simulators.tiktok.webhooks import body_of, signature
@@ -39,6 +37,7 @@ from storage.webhooks import find as find_delivery
 from tests.chaos.processes import free_port
 from tests.fixtures import media
 from tests.fixtures.app import CALLS, EVERYTHING, base_of, running, simulated, target_of
+from tests.fixtures.client import new_key
 from tests.fixtures.domain import LOCATION, Stage
 from tests.fixtures.waiting import until
 
@@ -79,8 +78,7 @@ class Whole:
     async def key(self) -> str:
         """Make an API key of the agency whose location it is."""
         store = await open_keys(self.gateway.resources, self.gateway.domain)
-        made = await api_keys.create(store, agency="agency", locations=None, scopes=api_keys.SCOPES, random=urandom)
-        return made.secret.reveal()
+        return (await new_key(store, "agency")).secret.reveal()
 
     async def until_state(self, post: PostRow, state: str, seconds: float = 20) -> None:
         """Wait for a state of the post."""

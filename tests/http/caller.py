@@ -7,17 +7,15 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from os import urandom
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from gateway.app import Gateway, open_keys
-from gateway.domain import api_keys
 from socialgateway.v1 import connection_pb2
 from tests.fixtures.app import CALLS, base_of, running, simulated, target_of
-from tests.fixtures.client import Client
+from tests.fixtures.client import Client, new_key
 from tests.fixtures.settings import KEY
 
 RETURN_URI = "http://localhost:9/done?tab=2#top"
@@ -51,11 +49,10 @@ class ApiCaller:
         headers = {"authorization": f"Bearer {key}"} if key is not None else {}
         return await self.http.get(PAGE, params=query, headers={**headers, "x-request-id": "r-1"})
 
-    async def key(self, *, agency: str = "default", locations: list[str] | None = None, **values: Any) -> str:
-        """Make an API key, with every scope unless `values` say otherwise."""
+    async def key(self, **values: Any) -> str:
+        """Make an API key as `new_key` does, and return the key itself."""
         store = await open_keys(self.gateway.resources, self.gateway.domain)
-        chosen = {"agency": agency, "locations": locations, "scopes": api_keys.SCOPES, **values}
-        return (await api_keys.create(store, random=urandom, **chosen)).secret.reveal()
+        return (await new_key(store, **values)).secret.reveal()
 
 
 @asynccontextmanager

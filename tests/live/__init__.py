@@ -1,1 +1,1 @@
-"""The contract classes against the real vendors: with real credentials, never by `make test`."""
+"""The contract tests against the real vendors: with real credentials, never by `make test`."""

@@ -74,7 +74,7 @@ def test_nothing_outside_its_folder_changes() -> None:
     """All files of the page belong to the provider, its simulator or its tests."""
     own = ("providers/postcards/", "providers/simulators/postcards.py", "tests/providers/postcards/")
 
-    assert 9 == len(FILES)
+    assert 8 == len(FILES)
     assert [] == [name for name in FILES if not name.startswith(own)]
     assert not (ROOT / "providers/postcards").exists()
 
@@ -158,14 +158,13 @@ def known() -> list[str]:
 def test_the_contracts_run_over_it(tmp_path: Path) -> None:
     """The page's tests pass; only those of capabilities that its table does not promise are skipped."""
     written(tmp_path)
-    test = str(tmp_path / "tests/providers/postcards/test_conformance.py")
-    command = [sys.executable, "-c", RUN, str(tmp_path), *LINE, test, "-rs"]
+    command = [sys.executable, "-c", RUN, str(tmp_path), *LINE, "tests/providers/conformance", "-k", LINE[0], "-rs"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
 
     assert 0 == done.returncode, done.stdout + done.stderr
     passed = re.search(r"(\d+) passed, (\d+) skipped", done.stdout)
     assert passed is not None
     assert int(passed[1]) > 30
-    assert {"agency_grants", "revoke", "static_token", "creator_info", "video_query"} == set(
-        re.findall(r"harness\.py:\d+: (\w+):", done.stdout)
-    )
+    skipped = set(re.findall(r"test_\w+\.py:\d+: (\w+):", done.stdout))
+    assert {"agency_grants", "revoke", "static_token", "creator_info", "video_query", "post_text"} <= skipped
+    assert set() == skipped & {"oauth", "video_list", "metrics"}

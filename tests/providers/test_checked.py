@@ -1,6 +1,6 @@
 """The table of what each method of the interface needs, and the proxy that checks it.
 
-Owns the table's completeness. What a real provider's table refuses is in conformance/refusals.py.
+Owns the table's completeness. What a real provider's table refuses is in conformance/test_refusals.py.
 """
 
 from inspect import iscoroutinefunction, signature

@@ -3,8 +3,6 @@
 Owns the calls, the consent on a network's page, and the rows. Asserts nothing.
 """
 
-import json
-import re
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,6 +11,7 @@ from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from socialgateway.v1 import account_pb2
 from storage.accounts import AccountRow, find
+from tests.fixtures.consent import allow
 from tests.fixtures.highlevel import HighWorld
 from tests.fixtures.rows import post_row
 
@@ -51,10 +50,7 @@ async def start(high: HighWorld, connection: str, platform: str = "tiktok", **va
 
 async def give(high: HighWorld, uri: str) -> str:
     """Consent on a network's page, and return the authorization id that it posts to its opener."""
-    page = await high.browser.post(uri, data={"decision": "approve"})
-    found = re.search(r"postMessage\((\{.*?\}),", page.text)
-    assert found is not None, page.text
-    return str(json.loads(found[1])["accountId"])
+    return await allow(high.browser, uri)
 
 
 async def consent(high: HighWorld, connection: str, platform: str = "tiktok", **values: Any) -> str:

@@ -6,7 +6,6 @@ Owns its start and end, the recordings, and calls by a method's name with any ke
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from os import urandom
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from gateway.domain import api_keys
 from gateway.domain.api_keys import NewKey
 from providers.simulators import highlevel
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
+from tests.fixtures import client
 from tests.fixtures.app import running, target_of
 from tests.fixtures.client import METHODS
 from tests.fixtures.clock import RunningClock
@@ -114,8 +114,7 @@ class RecordedGateway:
 
     async def new_key(self, agency: str = "default", **values: Any) -> NewKey:
         """Make an API key with every scope and location, unless `values` say otherwise."""
-        chosen = {"locations": None, "scopes": api_keys.SCOPES, **values}
-        return await api_keys.create(self.store, agency=agency, random=urandom, **chosen)
+        return await client.new_key(self.store, agency, **values)
 
     async def key(self, agency: str = "default", **values: Any) -> str:
         """Make an API key as `new_key` does, and return the key itself."""

@@ -7,7 +7,6 @@ the one that is simulated is `app.state.vendor`.
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from ipaddress import ip_address
 from json import loads
 from typing import Any
 
@@ -15,17 +14,33 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from providers.simulators.common.http import is_loopback
+from providers.simulators.faults import fault_from_json
+
 Values = dict[str, Any]
 Control = Callable[[Any, Values], Any]
 Controls = Mapping[tuple[str, str], Control]
 
 
-def clear_faults(vendor: Any, values: Values) -> None:
+def _add_faults(vendor: Any, values: Values) -> None:
+    """Order faults: one object {match, kind, times, after, …}, or {"faults": [objects]}."""
+    faults = [fault_from_json(each) for each in values.get("faults", [values])]
+    for fault in faults:
+        vendor.check_fault(fault)
+    vendor.faults.add(*faults)
+
+
+def _clear_faults(vendor: Any, values: Values) -> None:
     """Forget every fault."""
     vendor.faults.clear()
 
 
-def clock(vendor: Any, values: Values) -> Values:
+def _reset(vendor: Any, values: Values) -> None:
+    """Forget everything but the configuration and what signs webhooks."""
+    vendor.reset()
+
+
+def _clock(vendor: Any, values: Values) -> Values:
     """Let time run ahead: ?advance=seconds."""
     vendor.advance_clock(float(values["advance"]))
     return {"now": vendor.now().isoformat()}
@@ -42,6 +57,13 @@ def ledger(vendor: Any, rows: Mapping[str, Sequence[Any]], **more: object) -> Va
     }
 
 
+def controls(*, get: Sequence[Control], post: Sequence[Control]) -> Controls:
+    """Return a vendor's controls, each under the name of its function, and those that every vendor has."""
+    own = {(method, each.__name__.strip("_")): each for method, row in (("GET", get), ("POST", post)) for each in row}
+    faults = {("POST", "faults"): _add_faults, ("DELETE", "faults"): _clear_faults}
+    return {**own, **faults, ("POST", "clock"): _clock, ("POST", "reset"): _reset}
+
+
 def routes(controls: Controls) -> list[Route]:
     """Return the endpoint `/_sim/{name}` of each control, and `/_sim/`, which lists them with their docstrings."""
 
@@ -56,7 +78,7 @@ def _endpoint(control: Control) -> Callable[[Request], Awaitable[Response]]:
     """Return a control as an HTTP endpoint. Its values come from query and JSON body; 400 explains what is wrong."""
 
     async def call(request: Request) -> Response:
-        if not _is_loopback(request):
+        if request.client is None or not is_loopback(request.client.host):
             return JSONResponse({"error": "the control plane answers on loopback only"}, 403)
         try:
             answer = control(request.app.state.vendor, await _values(request))
@@ -65,13 +87,6 @@ def _endpoint(control: Control) -> Callable[[Request], Awaitable[Response]]:
         return JSONResponse({} if answer is None else answer)
 
     return call
-
-
-def _is_loopback(request: Request) -> bool:
-    try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _values(request: Request) -> Values:

@@ -1,22 +1,22 @@
-"""HTTP helpers of all simulators: the app around the routes, HTML pages, content types, webhook deliveries.
+"""HTTP helpers of all simulators: the app around the routes, HTML pages, content types, hosts.
 
 Owns: these helpers. Knows nothing of a vendor's paths, bodies or errors.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from html import escape
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qs
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, ExceptionHandler
+from starlette.types import ExceptionHandler
 
-from providers.simulators.common.runtime import Sleep
+from providers.simulators.common.middleware import Dialect, intercept
 
 NO_CACHE = {"Cache-Control": "no-store"}
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1")
@@ -32,10 +32,10 @@ _STYLE = (
 def build_app(
     vendor: Any,
     routes: Sequence[Route],
-    wrap: Callable[[ASGIApp], ASGIApp],
+    dialect: Dialect,
     exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
 ) -> Starlette:
-    """Return the app of a vendor, which is `app.state.vendor`. `wrap` goes around Starlette's own error handling."""
+    """Return the app of a vendor, which is `app.state.vendor`. It injects faults and records every call."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -45,7 +45,7 @@ def build_app(
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=exception_handlers)
     app.router.redirect_slashes = False
     app.state.vendor = vendor
-    app.middleware_stack = wrap(app.build_middleware_stack())
+    app.middleware_stack = intercept(app.build_middleware_stack(), vendor, dialect)
     return app
 
 
@@ -78,24 +78,9 @@ def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def deliver(
-    post: Callable[[], Awaitable[httpx.Response]],
-    record: Callable[[int, int], None],
-    *,
-    pauses: Iterable[float],
-    sleep: Sleep,
-    repeat: Callable[[int], bool],
-) -> None:
-    """Deliver a webhook, again after each pause (seconds) as long as `repeat(status)` says so.
-
-    `record` receives the number of the attempt, from 1, and its HTTP status: 0 when no response came.
-    """
-    for attempt, pause in enumerate((*pauses, None), start=1):
-        try:
-            status = (await post()).status_code
-        except httpx.HTTPError:
-            status = 0
-        record(attempt, status)
-        if pause is None or not repeat(status):
-            return
-        await sleep(pause)
+def is_loopback(host: str | None) -> bool:
+    """Return whether a host is this machine: localhost, or a loopback address."""
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False

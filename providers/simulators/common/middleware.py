@@ -18,20 +18,31 @@ FAULT_KEY = "simulator.fault"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A row of the ledger. `operation` is "" for paths that the vendor does not have, `status` 0 without a response."""
+
+    operation: str
+    method: str
+    path: str
+    status: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """What differs between the vendors.
 
-    `operation` names a call ("" for an unknown path), `row` makes its ledger row from operation, scope, HTTP status
-    and time, `error` makes the response of a fault of kind "error". `html` and `broken_json` are the default bodies of
-    the kinds "html" and "corrupt_json". Faults of `endpoint_kinds` are applied by the endpoint.
+    `operation` names a call ("" for an unknown path), `error` makes the response of a fault of kind "error". `html` and
+    `broken_json` are the default bodies of the kinds "html" and "corrupt_json". Faults of `endpoint_kinds` are applied
+    by the endpoint. `row` makes the ledger row of a call from its scope and the fields of `Call`.
     """
 
     operation: Callable[[Scope], str]
-    row: Callable[[str, Scope, int, datetime], object]
     error: Callable[[str, Fault], Response]
     html: str
     broken_json: str
     endpoint_kinds: tuple[str, ...] = ()
+    row: Callable[..., Call] = lambda scope, **fields: Call(**fields)
 
     def response(self, operation: str, fault: Fault) -> Response:
         """Return what a fault sends in place of the vendor's own response."""
@@ -98,8 +109,10 @@ def intercept(app: ASGIApp, vendor: Any, dialect: Dialect) -> ASGIApp:
             if not await hang_up(scope, receive, send):
                 raise
         finally:
-            if not scope["path"].startswith("/_sim/"):
-                vendor.requests.append(dialect.row(operation, scope, watched.status, vendor.now()))
+            method, path = scope["method"], scope["path"]
+            if not path.startswith("/_sim/"):
+                fields = {"operation": operation, "method": method, "path": path, "status": watched.status}
+                vendor.requests.append(dialect.row(scope, **fields, time=vendor.now()))
             vendor.settle()
 
     return call

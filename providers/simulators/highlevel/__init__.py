@@ -8,16 +8,6 @@ from providers.simulators.highlevel.app import create_app
 from providers.simulators.highlevel.config import SCOPES, SimulatorConfig
 from providers.simulators.highlevel.ledger import Published
 from providers.simulators.highlevel.state import Vendor
-from providers.simulators.highlevel.tenants import SimLocation, SimUser
+from providers.simulators.highlevel.tenants import SimUser
 
-__all__ = [
-    "SCOPES",
-    "ConnectionDropped",
-    "Fault",
-    "Published",
-    "SimLocation",
-    "SimUser",
-    "SimulatorConfig",
-    "Vendor",
-    "create_app",
-]
+__all__ = ["SCOPES", "ConnectionDropped", "Fault", "Published", "SimUser", "SimulatorConfig", "Vendor", "create_app"]

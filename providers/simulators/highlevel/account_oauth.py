@@ -17,7 +17,7 @@ from providers.simulators.highlevel.consent import page
 from providers.simulators.highlevel.errors import Refusal, closed_route, invalid, not_found
 from providers.simulators.highlevel.operations import V2, V3
 from providers.simulators.highlevel.platforms import Identity, OpenPopup, PendingConsent
-from providers.simulators.highlevel.social_accounts import LIFETIME, SimAccount
+from providers.simulators.highlevel.social_accounts import LIFETIME, SimAccount, common_json
 from providers.simulators.highlevel.state import Vendor
 
 
@@ -202,18 +202,11 @@ def _attached(vendor: Vendor, pending: PendingConsent, kind: str) -> SimAccount:
 
 def _attached_json(account: SimAccount, vendor: Vendor) -> dict[str, Any]:
     return {
+        **common_json(account),
         "_id": account.record_id,
         "oAuthId": account.oauth_id,
         "oldId": account.id,
         "locationId": account.location_id,
-        "originId": account.origin_id,
-        "platform": account.platform,
-        "type": account.type,
-        "name": account.name,
-        "avatar": account.avatar,
-        "meta": {},
-        "active": account.active,
-        "deleted": account.deleted,
         "createdAt": account.created_at.isoformat(),
         "updatedAt": vendor.now().isoformat(),
     }

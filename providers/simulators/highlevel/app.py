@@ -1,20 +1,21 @@
 """HighLevel as one ASGI app: the marketplace's page, the API, the popups' pages, on all paths of all its hosts.
 
-Owns: the endpoint of each operation. Knows no rule.
+Owns: the endpoint of each operation, and the bodies of injected faults. Knows no rule.
 """
 
-import asyncio
-import os
 from functools import partial
+from typing import Any, Unpack
 
-import httpx
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from providers.simulators.common.control import routes as control_routes
 from providers.simulators.common.http import build_app
-from providers.simulators.common.ids import Entropy
-from providers.simulators.common.runtime import Clock, Sleep
+from providers.simulators.common.middleware import Dialect
+from providers.simulators.common.vendor import Clock, Parts
+from providers.simulators.faults import Fault
 from providers.simulators.highlevel import (
     account_oauth,
     accounts,
@@ -24,16 +25,18 @@ from providers.simulators.highlevel import (
     csv_imports,
     installations,
     labels,
-    media_fetch,
     media_library,
     oauth,
+    operations,
     posts,
     statistics,
     users,
+    wire,
 )
 from providers.simulators.highlevel.admission import Endpoint, dispatcher
 from providers.simulators.highlevel.config import SimulatorConfig
-from providers.simulators.highlevel.middleware import middleware
+from providers.simulators.highlevel.errors import Refusal
+from providers.simulators.highlevel.ledger import Call
 from providers.simulators.highlevel.state import Vendor
 
 ENDPOINTS: dict[str, Endpoint] = {
@@ -96,20 +99,37 @@ def _routes() -> list[Route]:
     ]
 
 
-def create_app(
-    config: SimulatorConfig | None = None,
-    *,
-    clock: Clock,
-    entropy: Entropy = os.urandom,
-    sleep: Sleep = asyncio.sleep,
-    transport: httpx.AsyncBaseTransport | None = None,
-) -> Starlette:
-    """Return a simulated HighLevel; `app.state.vendor` is its Vendor.
+def _operation(scope: Scope) -> str:
+    found = operations.find(scope["method"], scope["path"])
+    if found is None:
+        return ""
+    scope[wire.OPERATION_KEY], scope[wire.PARAMS_KEY] = found
+    return found[0].name
 
-    `clock` returns aware UTC. Slow responses and webhook retries use `sleep`; webhooks and fetches go through
-    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when either is on.
+
+def _row(scope: Scope, **fields: Any) -> Call:
+    version = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"version"), "")
+    return Call(version=version, **fields)
+
+
+def _error(vendor: Vendor, operation: str, fault: Fault) -> Response:
+    """Return a refusal with the fault's `message`, or its `code` when it has no message."""
+    response = wire.refusal(vendor, Refusal(fault.status or 400, fault.message or fault.code))
+    response.headers.update(fault.headers)
+    return response
+
+
+def create_app(config: SimulatorConfig | None = None, *, clock: Clock, **parts: Unpack[Parts]) -> Starlette:
+    """Return a simulated HighLevel; `app.state.vendor` is its Vendor. `clock` returns aware UTC.
+
+    In process, end with `await app.state.vendor.aclose()` when webhooks or fetches are on.
     """
-    vendor = Vendor(
-        config or SimulatorConfig(), clock, entropy=entropy, sleep=sleep, transport=transport, fetch=media_fetch.start
+    vendor = Vendor(config or SimulatorConfig(), clock, **parts)
+    dialect = Dialect(
+        operation=_operation,
+        row=_row,
+        error=partial(_error, vendor),
+        html="<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>cloudflare</body></html>",
+        broken_json='{"success":true,"statusCode":201,"results":{"post":{"_id":"65',
     )
-    return build_app(vendor, _routes(), partial(middleware, vendor=vendor))
+    return build_app(vendor, _routes(), dialect)

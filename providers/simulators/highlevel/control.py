@@ -6,10 +6,8 @@ Owns: the ledger's tables and what each control does. Knows nothing of HighLevel
 from dataclasses import asdict
 
 from providers.simulators.common import control
-from providers.simulators.common.control import Controls, Values
-from providers.simulators.faults import UPLOAD_KINDS, fault_from_json
+from providers.simulators.common.control import Values
 from providers.simulators.highlevel.config import SCOPES
-from providers.simulators.highlevel.operations import NAMES
 from providers.simulators.highlevel.post_records import post_json
 from providers.simulators.highlevel.social_accounts import account_json
 from providers.simulators.highlevel.state import Vendor
@@ -38,15 +36,6 @@ def _tenants(vendor: Vendor, values: Values) -> Values:
         "users": {each.id: asdict(each) for each in vendor.tenants.users.values()},
         "installs": list(vendor.installs),
     }
-
-
-def _add_faults(vendor: Vendor, values: Values) -> None:
-    """Order faults: one object {match, kind, times, after, …}, or {"faults": [objects]}."""
-    faults = [fault_from_json(each) for each in values.get("faults", [values])]
-    for fault in faults:
-        if fault.kind in UPLOAD_KINDS or fault.match not in {*NAMES, "*"}:
-            raise ValueError(f"there is no {fault.match} with {fault.kind} here")
-    vendor.faults.add(*faults)
 
 
 def _expire(vendor: Vendor, values: Values) -> Values:
@@ -105,11 +94,6 @@ def _account(vendor: Vendor, values: Values) -> Values:
     return account_json(vendor.set_account(values.pop("account_id"), **values), vendor.now())
 
 
-def _reset(vendor: Vendor, values: Values) -> None:
-    """Forget everything but the configuration and the webhooks' key."""
-    vendor.reset()
-
-
 def _fail(vendor: Vendor, values: Values) -> None:
     """The next post that leaves in_progress fails with {error}."""
     vendor.fail_next_publish(str(values["error"]))
@@ -138,28 +122,10 @@ def _key(vendor: Vendor, values: Values) -> Values:
     return {"public_key": vendor.webhooks.public_key}
 
 
-CONTROLS: Controls = {
-    ("GET", "ledger"): _ledger,
-    ("GET", "records"): _records,
-    ("GET", "accounts"): _accounts,
-    ("GET", "tenants"): _tenants,
-    ("GET", "key"): _key,
-    ("POST", "faults"): _add_faults,
-    ("DELETE", "faults"): control.clear_faults,
-    ("POST", "expire"): _expire,
-    ("POST", "grant"): _grant,
-    ("POST", "private"): _private,
-    ("POST", "revoke"): _revoke,
-    ("POST", "install"): _install,
-    ("POST", "uninstall"): _uninstall,
-    ("POST", "location"): _location,
-    ("POST", "user"): _user,
-    ("POST", "day"): _day,
-    ("POST", "account"): _account,
-    ("POST", "clock"): control.clock,
-    ("POST", "reset"): _reset,
-    ("POST", "fail"): _fail,
-    ("POST", "review"): _review,
-    ("POST", "comment"): _comment,
-    ("POST", "webhook"): _webhook,
-}
+CONTROLS = control.controls(
+    get=(_ledger, _records, _accounts, _tenants, _key),
+    post=(
+        *(_expire, _grant, _private, _revoke, _install, _uninstall, _location, _user, _day),
+        *(_account, _fail, _review, _comment, _webhook),
+    ),
+)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from providers.simulators.common import middleware
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
@@ -52,15 +54,10 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """An HTTP call. `operation` is "" for unknown paths; `status` is 0 when no response was sent."""
+class Call(middleware.Call):
+    """An HTTP call with its Version header."""
 
-    operation: str
-    method: str
-    path: str
     version: str
-    status: int
-    time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import httpx
 
 from providers.simulators.common.http import media_type
+from providers.simulators.common.vendor import Vendor
+from providers.simulators.highlevel.media_files import MediaFiles
+from providers.simulators.highlevel.planner import Planner
 from providers.simulators.highlevel.post_records import PostRecord
-from providers.simulators.highlevel.state import Vendor
 
 LARGEST = 1_000_000_000
 UNREACHABLE = "Media could not be downloaded"
@@ -31,24 +33,20 @@ class MediaUnavailable(Exception):
     """The media could not be fetched or cannot be used."""
 
 
-def start(vendor: Vendor, record: PostRecord) -> None:
-    """Begin fetching the media of a post."""
-    vendor.runtime.spawn(lambda: _pull(vendor, record))
-
-
-async def _pull(vendor: Vendor, record: PostRecord) -> None:
+async def pull(vendor: Vendor, planner: Planner, files: MediaFiles, record: PostRecord) -> None:
+    """Fetch the media of a post, which then is published or fails."""
     try:
-        every = [await fetch(vendor, str(each["url"])) for each in record.media]
+        every = [await fetch(vendor, files, str(each["url"])) for each in record.media]
     except MediaUnavailable as error:
-        vendor.planner.fail(record, str(error))
+        planner.fail(record, str(error))
         return
-    vendor.planner.fetched(record, tuple(each.sha256 for each in every), tuple(each.size for each in every))
+    planner.fetched(record, tuple(each.sha256 for each in every), tuple(each.size for each in every))
     vendor.settle()
 
 
-async def fetch(vendor: Vendor, url: str) -> FetchedMedia:
+async def fetch(vendor: Vendor, files: MediaFiles, url: str) -> FetchedMedia:
     """Fetch one file; files of the vendor's own media library need no network. Raise MediaUnavailable."""
-    own = vendor.media_files.by_url(url)
+    own = files.by_url(url)
     if own is not None:
         return FetchedMedia(own.sha256, own.size, own.media_type)
     if not url.startswith(("https://", "http://")):

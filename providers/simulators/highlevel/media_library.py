@@ -72,7 +72,11 @@ async def _hosted(vendor: Vendor, form: Form) -> MediaFile:
     if not url.startswith(("https://", "http://")):
         raise invalid("fileUrl should not be empty")
     try:
-        came = await media_fetch.fetch(vendor, url) if vendor.config.pull_media else FetchedMedia("", 0, _guess(url))
+        came = (
+            await media_fetch.fetch(vendor, vendor.media_files, url)
+            if vendor.config.pull_media
+            else FetchedMedia("", 0, _guess(url))
+        )
     except media_fetch.MediaUnavailable as error:
         raise Refusal(400, str(error)) from None
     return _checked(vendor, came, _text(form, "name") or url.rpartition("/")[2])

@@ -9,6 +9,7 @@ from typing import Any
 
 from providers.simulators.highlevel.validation import parse_instant
 
+NETWORK_DETAILS = tuple(f"{each}PostDetails" for each in ("facebook", "instagram", "linkedin", "pinterest", "youtube"))
 # The details that a body may set; an update removes those that it omits.
 DETAIL_FIELDS = (
     "followUpComment",
@@ -18,11 +19,7 @@ DETAIL_FIELDS = (
     "tiktokPostDetails",
     "gmbPostDetails",
     "applyWatermark",
-    "facebookPostDetails",
-    "instagramPostDetails",
-    "linkedinPostDetails",
-    "pinterestPostDetails",
-    "youtubePostDetails",
+    *NETWORK_DETAILS,
 )
 
 

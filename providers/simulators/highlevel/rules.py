@@ -9,6 +9,7 @@ from typing import Any
 from providers.simulators.highlevel import validation
 from providers.simulators.highlevel.errors import invalid
 from providers.simulators.highlevel.operations import V3
+from providers.simulators.highlevel.post_records import NETWORK_DETAILS
 from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.validation import Field, Shape
 
@@ -76,16 +77,7 @@ _GMB: Shape = {
 _LATER_FIELDS: Shape = {
     "applyWatermark": _FLAG,
     "selectedBestTime": Field(validation.instant),
-    **dict.fromkeys(
-        (
-            "facebookPostDetails",
-            "instagramPostDetails",
-            "linkedinPostDetails",
-            "pinterestPostDetails",
-            "youtubePostDetails",
-        ),
-        _ANY,
-    ),
+    **dict.fromkeys(NETWORK_DETAILS, _ANY),
 }
 
 

@@ -113,20 +113,19 @@ class SocialAccounts:
             group["accountIds"] = [each for each in group["accountIds"] if each != account.id]
 
 
+def common_json(account: SimAccount) -> dict[str, Any]:
+    """Return what every response shows of an account."""
+    names = ("name", "platform", "type", "active", "deleted", "avatar")
+    return {**{name: getattr(account, name) for name in names}, "originId": account.origin_id, "meta": {}}
+
+
 def account_json(account: SimAccount, now: datetime) -> dict[str, Any]:
     """Return an account as the list shows it. `oauthId` here is `oAuthId` in the response of attach."""
     return {
+        **common_json(account),
         "id": account.id,
         "oauthId": account.oauth_id,
         "profileId": account.profile_id,
-        "name": account.name,
-        "platform": account.platform,
-        "type": account.type,
         "expire": account.expire.isoformat(),
         "isExpired": account.expired(now),
-        "meta": {},
-        "active": account.active,
-        "deleted": account.deleted,
-        "originId": account.origin_id,
-        "avatar": account.avatar,
     }

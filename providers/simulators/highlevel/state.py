@@ -3,22 +3,18 @@
 Owns: tenants, grants, accounts, posts, ledgers, faults, time. Knows nothing of HTTP requests.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-
-from providers.simulators.common.ids import Entropy
-from providers.simulators.common.runtime import Clock, Runtime, Sleep
-from providers.simulators.faults import Faults
-from providers.simulators.highlevel import ids
+from providers.simulators.common import vendor
+from providers.simulators.faults import UPLOAD_KINDS, Fault
+from providers.simulators.highlevel import ids, media_fetch
 from providers.simulators.highlevel.config import SCOPES, SimulatorConfig
 from providers.simulators.highlevel.grants import Grant, Grants, token_answer
-from providers.simulators.highlevel.ledger import Call, Created, Delivery, Exchange, Published
+from providers.simulators.highlevel.ledger import Created, Published
 from providers.simulators.highlevel.limits import Windows
 from providers.simulators.highlevel.media_files import MediaFiles
+from providers.simulators.highlevel.operations import NAMES
 from providers.simulators.highlevel.planner import Planner
 from providers.simulators.highlevel.planner_resources import Comment, CsvImport, first_categories, first_tags
 from providers.simulators.highlevel.platforms import OpenPopup, PendingConsent, first_identities
@@ -28,38 +24,16 @@ from providers.simulators.highlevel.tenants import COMPANY, OWNER, Tenants
 from providers.simulators.highlevel.webhooks import WebhookSender
 
 
-class Vendor:
+class Vendor(vendor.Vendor):
     """A simulated HighLevel. Tests read the ledgers and may use the controls at any time, also while calls run."""
 
-    def __init__(
-        self,
-        config: SimulatorConfig,
-        clock: Clock,
-        *,
-        entropy: Entropy,
-        sleep: Sleep = asyncio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
-        fetch: Callable[["Vendor", PostRecord], None],
-    ) -> None:
-        self.config = config
-        self.entropy = entropy
-        self.sleep = sleep
-        self.transport = transport
-        self.runtime = Runtime(clock, self.settle)
-        self.now, self.advance_clock, self.idle = self.runtime.now, self.runtime.advance, self.runtime.idle
-        self.aclose = self.runtime.aclose
-        self._fetch = fetch
-        self.faults = Faults()
-        self.webhooks = WebhookSender(
-            config=config, entropy=entropy, runtime=self.runtime, sleep=sleep, transport=transport
-        )
-        self.reset()
+    config: SimulatorConfig
+    webhooks: WebhookSender
+    sender = WebhookSender
 
     def reset(self) -> None:
         """Discard everything but the configuration and the webhooks' key. The app is installed nowhere."""
-        self.runtime.reset()
-        self.faults.clear()
-        self.webhooks.deliveries.clear()
+        super().reset()
         self.tenants = Tenants()
         self.accounts = SocialAccounts(self.entropy, self.now())
         self.identities = first_identities()
@@ -67,7 +41,6 @@ class Vendor:
         self.installs: dict[str, datetime] = {}
         self.windows = Windows(self.config)
         self.media_files = MediaFiles()
-        self.consents: dict[str, Mapping[str, str]] = {}
         self.popups: dict[str, OpenPopup] = {}
         self.pending_consents: dict[str, PendingConsent] = {}
         self.uploaded_csvs: dict[str, list[dict[str, str]]] = {}
@@ -76,21 +49,17 @@ class Vendor:
         self.categories = first_categories(self.entropy, self.now())
         self.tags = first_tags(self.entropy, self.now())
         self.created: list[Created] = []
-        self.exchanges: list[Exchange] = []
-        self.requests: list[Call] = []
-        self.planner = Planner(
-            config=self.config,
-            entropy=self.entropy,
-            accounts=self.accounts,
-            fetch=lambda record: self._fetch(self, record),
-        )
+        self.planner = Planner(config=self.config, entropy=self.entropy, accounts=self.accounts, fetch=self._fetch)
+
+    def _fetch(self, record: PostRecord) -> None:
+        self.spawn(lambda: media_fetch.pull(self, self.planner, self.media_files, record))
 
     # Time and tasks
 
     def settle(self) -> None:
         """Apply everything that is due, and start tasks that were spawned outside an event loop."""
         self.planner.settle(self.now())
-        self.runtime.start_waiting()
+        super().settle()
 
     # Ledgers
 
@@ -100,10 +69,10 @@ class Vendor:
         self.planner.settle(self.now())
         return self.planner.published
 
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """Every attempt to deliver a webhook."""
-        return self.webhooks.deliveries
+    def check_fault(self, fault: Fault) -> None:
+        """Raise ValueError for an unknown operation, and for a fault of chunked uploads."""
+        if fault.kind in UPLOAD_KINDS or fault.match not in {*NAMES, "*"}:
+            raise ValueError(f"there is no {fault.match} with {fault.kind} here")
 
     # Controls: tokens and installations
 

@@ -1,27 +1,26 @@
 """TikTok's v2 API as one ASGI app: consent page, API and upload server on all paths of all its hosts.
 
-Owns: the routes, and how errors become responses. Knows no rule.
+Owns: the routes, how errors become responses, and the bodies of injected faults. Knows no rule.
 """
 
-import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Unpack
 
-import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from providers.simulators.common.control import routes as control_routes
 from providers.simulators.common.http import build_app
-from providers.simulators.common.ids import Entropy
-from providers.simulators.common.runtime import Clock, Sleep
+from providers.simulators.common.middleware import Dialect
+from providers.simulators.common.vendor import Clock, Parts
+from providers.simulators.faults import UPLOAD_KINDS, Fault
 from providers.simulators.tiktok import consent, control, display, oauth, publishing, upload, wire
 from providers.simulators.tiktok.config import SimulatorConfig
-from providers.simulators.tiktok.errors import OAuthError, VendorError
-from providers.simulators.tiktok.middleware import middleware
+from providers.simulators.tiktok.errors import STATUS, OAuthError, VendorError
 from providers.simulators.tiktok.state import Vendor, system_clock
 
 _PUBLISH = "/v2/post/publish"
@@ -66,25 +65,35 @@ def _routes() -> list[Route]:
     ]
 
 
-def create_app(
-    config: SimulatorConfig | None = None,
-    *,
-    clock: Clock | None = None,
-    entropy: Entropy = os.urandom,
-    sleep: Sleep = asyncio.sleep,
-    transport: httpx.AsyncBaseTransport | None = None,
-) -> Starlette:
-    """Return a simulated TikTok; `app.state.vendor` is its Vendor.
+def _operation(scope: Scope) -> str:
+    name, _ = ENDPOINTS.get((scope["method"], scope["path"]), ("", None))
+    return name
 
-    `clock` returns aware UTC. Slow responses, webhook retries and timers use `sleep`; webhooks and pulls go through
-    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when webhooks are on.
+
+def _error(vendor: Vendor, operation: str, fault: Fault) -> Response:
+    if operation.startswith("oauth."):
+        return wire.oauth_refusal(vendor, OAuthError(fault.code, fault.message))
+    return wire.envelope(vendor, {}, fault.code, fault.message, fault.status or STATUS.get(fault.code, 400))
+
+
+def create_app(
+    config: SimulatorConfig | None = None, *, clock: Clock | None = None, **parts: Unpack[Parts]
+) -> Starlette:
+    """Return a simulated TikTok; `app.state.vendor` is its Vendor. `clock` returns aware UTC.
+
+    In process, end with `await app.state.vendor.aclose()` when webhooks or pulls are on.
     """
-    vendor = Vendor(
-        config or SimulatorConfig(), clock or system_clock, entropy=entropy, sleep=sleep, transport=transport
+    vendor = Vendor(config or SimulatorConfig(), clock or system_clock, **parts)
+    dialect = Dialect(
+        operation=_operation,
+        error=partial(_error, vendor),
+        html="<!DOCTYPE html><html><head><title>tiktok</title></head><body>Please wait...</body></html>",
+        broken_json='{"data":{"publish_id":"v_pub_file~v2-1.7602',
+        endpoint_kinds=UPLOAD_KINDS,
     )
     return build_app(
         vendor,
         _routes(),
-        partial(middleware, vendor=vendor, operations={key: name for key, (name, _) in ENDPOINTS.items()}),
+        dialect,
         {OAuthError: _refused, VendorError: _refused, 404: _unknown_path, 405: _unknown_path},
     )

@@ -6,8 +6,7 @@ Owns: the ledger's tables and what each control does. Knows nothing of TikTok's 
 from dataclasses import asdict
 
 from providers.simulators.common import control
-from providers.simulators.common.control import Controls, Values
-from providers.simulators.faults import fault_from_json
+from providers.simulators.common.control import Values
 from providers.simulators.tiktok.config import SCOPES
 from providers.simulators.tiktok.state import Vendor
 
@@ -39,12 +38,6 @@ def _users(vendor: Vendor, values: Values) -> Values:
     return {open_id: asdict(user) for open_id, user in vendor.users.items()}
 
 
-def _add_faults(vendor: Vendor, values: Values) -> None:
-    """Order faults: one object {match, kind, times, after, …}, or {"faults": [objects]}."""
-    ordered = values.get("faults", [values])
-    vendor.faults.add(*map(fault_from_json, ordered))
-
-
 def _expire(vendor: Vendor, values: Values) -> Values:
     """End access tokens: of {open_id}, or of everybody."""
     return {"expired": vendor.expire_access_tokens(values.get("open_id"))}
@@ -60,11 +53,6 @@ def _creator(vendor: Vendor, values: Values) -> Values:
     open_id = values.pop("open_id")
     known = open_id in vendor.users
     return asdict(vendor.set_creator(open_id, **values) if known else vendor.add_user(open_id=open_id, **values))
-
-
-def _reset(vendor: Vendor, values: Values) -> None:
-    """Forget everything but the configuration."""
-    vendor.reset()
 
 
 def _webhook(vendor: Vendor, values: Values) -> None:
@@ -93,20 +81,7 @@ def _draft(vendor: Vendor, values: Values) -> Values:
     return {"post_id": post.post_id}
 
 
-CONTROLS: Controls = {
-    ("GET", "ledger"): _ledger,
-    ("GET", "publications"): _publications,
-    ("GET", "users"): _users,
-    ("POST", "faults"): _add_faults,
-    ("DELETE", "faults"): control.clear_faults,
-    ("POST", "expire"): _expire,
-    ("POST", "revoke"): _revoke,
-    ("POST", "creator"): _creator,
-    ("POST", "clock"): control.clock,
-    ("POST", "reset"): _reset,
-    ("POST", "webhook"): _webhook,
-    ("POST", "grant"): _grant,
-    ("POST", "advance"): _advance,
-    ("POST", "fail"): _fail,
-    ("POST", "draft"): _draft,
-}
+CONTROLS = control.controls(
+    get=(_ledger, _publications, _users),
+    post=(_expire, _revoke, _creator, _webhook, _grant, _advance, _fail, _draft),
+)

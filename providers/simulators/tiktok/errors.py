@@ -46,19 +46,6 @@ MESSAGES = {
     "app_version_check_failed": "The user's app is too old for this kind of upload.",
 }
 
-OAUTH_ERRORS = (
-    "access_denied",
-    "invalid_client",
-    "invalid_grant",
-    "invalid_request",
-    "invalid_scope",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "unsupported_response_type",
-    "server_error",
-    "temporarily_unavailable",
-)
-
 
 class VendorError(Exception):
     """An error in the envelope `{data, error: {code, message, log_id}}`."""

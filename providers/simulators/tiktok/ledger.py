@@ -1,4 +1,4 @@
-"""The ledger that tests read afterwards: calls, token exchanges, webhook deliveries. It never contains a secret.
+"""The ledger that tests read afterwards: inits, token exchanges, webhook deliveries. It never contains a secret.
 
 Owns: the rows. Knows nothing of what writes them.
 """
@@ -28,17 +28,6 @@ class Exchange:
     grant_type: str
     outcome: str
     open_id: str
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """An HTTP call. `operation` is "" for paths that are not TikTok's; `status` is 0 when no response was sent."""
-
-    operation: str
-    method: str
-    path: str
-    status: int
     time: datetime
 
 

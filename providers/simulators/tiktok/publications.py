@@ -1,6 +1,6 @@
 """Publications, from init to post; each becomes a post at most once.
 
-Owns: the state of a publish_id and the bytes it received. Knows nothing of HTTP or of who may publish what.
+Owns: the state of a publish_id, its chunk plan, the bytes it received. Knows nothing of HTTP or of who may publish.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from providers.simulators.tiktok.chunks import chunk_end
+from providers.simulators.tiktok.errors import VendorError
 
 FINAL = ("PUBLISH_COMPLETE", "FAILED")
 FAIL_REASONS = (
@@ -26,6 +26,24 @@ FAIL_REASONS = (
     "spam_risk_text",
     "spam_risk",
 )
+# Page "Media Transfer Guide" of developers.tiktok.com, read 2026-11-20, does not define MB. 66,259,900 bytes in one
+# chunk are refused, so the maximum is decimal; 5,242,880 is accepted, and the minimum is assumed to be decimal too. The
+# final chunk is below twice the chunk size, hence always under its 128 MB.
+SMALLEST_CHUNK = 5_000_000
+LARGEST_CHUNK = 64_000_000
+MOST_CHUNKS = 1_000
+LARGEST_FILE = 4 * 1024**3
+
+
+def check_plan(size: int, chunk_size: int, count: int) -> None:
+    """Accept a plan of `count` chunks of `chunk_size` bytes for `size` bytes. Raise VendorError invalid_params."""
+    if not 1 <= size <= LARGEST_FILE:
+        raise VendorError("invalid_params", "The video size is invalid")
+    single_chunk = chunk_size == size and size <= LARGEST_CHUNK
+    if not single_chunk and not SMALLEST_CHUNK <= chunk_size <= min(LARGEST_CHUNK, size):
+        raise VendorError("invalid_params", "The chunk size is invalid")
+    if count != size // chunk_size or count > MOST_CHUNKS:
+        raise VendorError("invalid_params", "The total chunk count is invalid")
 
 
 class Received:
@@ -155,10 +173,14 @@ class Publication:
         return self.is_draft and self.status not in FINAL
 
     def next_chunk_end(self) -> int | None:
-        """Return the end (exclusive) of the chunk that is expected next; None when all bytes are stored."""
-        if self.received.size >= self.size:
+        """Return the end (exclusive) of the chunk that is expected next; None when all bytes are stored.
+
+        The last chunk has the remainder.
+        """
+        start = self.received.size
+        if start >= self.size:
             return None
-        return chunk_end(self.received.size, self.size, self.chunk_size, self.chunk_count)
+        return self.size if start // self.chunk_size == self.chunk_count - 1 else start + self.chunk_size
 
     def fail(self, reason: str) -> None:
         """Fail without a post."""

@@ -3,14 +3,12 @@
 Owns: fetching, and which media are refused. Knows nothing of which URLs are permitted.
 """
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
 
-from providers.simulators.common.http import media_type
-from providers.simulators.tiktok.chunks import LARGEST_FILE
-from providers.simulators.tiktok.publications import Publication
+from providers.simulators.common.http import is_loopback, media_type
+from providers.simulators.tiktok.publications import LARGEST_FILE, Publication
 from providers.simulators.tiktok.state import Vendor
 
 # Pages "Media Transfer Guide" and "Content Posting API - Media", read 2026-11-20. The meaning of
@@ -33,7 +31,7 @@ def start(vendor: Vendor, publication: Publication) -> None:
     """Begin a pull; without `pull_media` it completes at once, without bytes."""
     if vendor.config.pull_media:
         vendor.publisher.pull(publication)
-        vendor.runtime.spawn(lambda: _pull(vendor, publication))
+        vendor.spawn(lambda: _pull(vendor, publication))
     else:
         vendor.publisher.ready(publication, vendor.now())
 
@@ -74,9 +72,4 @@ async def _fetch(client: httpx.AsyncClient, url: str, publication: Publication) 
 def _reachable(url: str) -> bool:
     """Return whether a URL is https, or plain http of a developer's own machine."""
     parts = urlsplit(url)
-    if parts.scheme == "https" or parts.hostname == "localhost":
-        return True
-    try:
-        return ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or is_loopback(parts.hostname)

@@ -8,8 +8,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from providers.simulators.tiktok.chunks import check_plan
+from providers.simulators.common.http import is_loopback
 from providers.simulators.tiktok.errors import VendorError
+from providers.simulators.tiktok.publications import check_plan
 from providers.simulators.tiktok.state import Vendor
 from providers.simulators.tiktok.users import SimUser
 from providers.simulators.tiktok.wire import flag, integer, text
@@ -84,7 +85,7 @@ def check_url(vendor: Vendor, url: object) -> str:
         parts = urlsplit("")
     if not isinstance(url, str) or not parts.hostname:
         raise VendorError("invalid_params", "a source URL is missing or malformed")
-    here = vendor.config.loopback_urls and (parts.hostname == "localhost" or _is_loopback(parts.hostname))
+    here = vendor.config.loopback_urls and is_loopback(parts.hostname)
     if not here and not _verified(parts.scheme, parts.hostname, url, vendor.config.verified_urls):
         raise VendorError("url_ownership_unverified")
     return url
@@ -99,10 +100,6 @@ def _verified(scheme: str, host: str, url: str, properties: tuple[str, ...]) -> 
     domains = [each for each in properties if "://" not in each]
     covered = any(host == each or host.endswith(f".{each}") for each in domains)
     return not properties or (covered and not _is_ip(host))
-
-
-def _is_loopback(host: str) -> bool:
-    return _is_ip(host) and ip_address(host).is_loopback
 
 
 def _is_ip(host: str) -> bool:

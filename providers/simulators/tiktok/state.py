@@ -4,21 +4,16 @@ Owns: users, grants, publications, ledgers, faults, time. Knows nothing of HTTP 
 """
 
 import asyncio
-import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-
-from providers.simulators.common.ids import Entropy, number
-from providers.simulators.common.runtime import Clock, Runtime, Sleep
-from providers.simulators.faults import Faults
+from providers.simulators.common import vendor
+from providers.simulators.common.ids import number
 from providers.simulators.tiktok.config import SCOPES, SimulatorConfig
 from providers.simulators.tiktok.grants import Grants
-from providers.simulators.tiktok.ledger import Call, Delivery, Exchange, Init
+from providers.simulators.tiktok.ledger import Init
 from providers.simulators.tiktok.limits import Windows
 from providers.simulators.tiktok.publications import Post, Publication
 from providers.simulators.tiktok.publisher import Publisher
@@ -31,42 +26,21 @@ def system_clock() -> datetime:
     return datetime.fromtimestamp(time.time(), tz=UTC)  # noqa: TID251 - gateway/clock.py is out of reach
 
 
-class Vendor:
+class Vendor(vendor.Vendor):
     """A simulated TikTok. Tests read the ledgers and may use the controls at any time, also while calls run."""
 
-    def __init__(
-        self,
-        config: SimulatorConfig,
-        clock: Clock,
-        *,
-        entropy: Entropy = os.urandom,
-        sleep: Sleep = asyncio.sleep,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self.config = config
-        self.entropy = entropy
-        self.sleep = sleep
-        self.transport = transport
-        self.runtime = Runtime(clock, self.settle)
-        self.now, self.advance_clock, self.idle = self.runtime.now, self.runtime.advance, self.runtime.idle
-        self._timer: asyncio.Task[None] | None = None
-        self.faults = Faults()
-        self.webhooks = WebhookSender(config=config, runtime=self.runtime, sleep=sleep, transport=transport)
-        self.reset()
+    config: SimulatorConfig
+    webhooks: WebhookSender
+    sender = WebhookSender
 
     def reset(self) -> None:
         """Discard everything but the configuration: users, grants, publications, ledgers, faults, advanced time."""
-        self.runtime.reset()
-        self._timer = None
-        self.faults.clear()
-        self.webhooks.deliveries.clear()
+        super().reset()
+        self._timer: asyncio.Task[None] | None = None
         self.accounts = {user.open_id: Account(user) for user in first_users(private=self.config.private_account)}
         self.grants = Grants(self.config, self.entropy)
         self.windows = Windows()
-        self.consents: dict[str, Mapping[str, str]] = {}
         self.inits: list[Init] = []
-        self.exchanges: list[Exchange] = []
-        self.requests: list[Call] = []
         self.publisher = Publisher(
             config=self.config, entropy=self.entropy, emit=self.webhooks.send, on_public=self._list_video
         )
@@ -76,20 +50,15 @@ class Vendor:
     def settle(self) -> None:
         """Apply everything that is due; with webhooks, also start the timer for what is due next."""
         self.publisher.settle(self.now())
-        self.runtime.start_waiting()
+        super().settle()
         idle = self._timer is None or self._timer.done()
         if self.config.webhook_url is not None and idle and self.publisher.next_due() is not None:
-            self._timer = self.runtime.start(self._run_timer)
+            self._timer = self.start(self._run_timer)
 
     async def _run_timer(self) -> None:
         while (due := self.publisher.next_due()) is not None:
             await self.sleep(max((due - self.now()).total_seconds(), 0.001))
             self.publisher.settle(self.now())
-
-    async def aclose(self) -> None:
-        """Cancel every background task and wait for its end."""
-        await self.runtime.aclose()
-        await self.webhooks.aclose()
 
     # Ledgers
 
@@ -98,11 +67,6 @@ class Vendor:
         """Every post that exists now, in the order of publishing."""
         self.publisher.settle(self.now())
         return self.publisher.posts
-
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """Every attempt to deliver a webhook."""
-        return self.webhooks.deliveries
 
     @property
     def users(self) -> dict[str, SimUser]:

@@ -3,7 +3,7 @@
 Owns: the accounts and how the API shows them. Knows nothing of grants or publications.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 PUBLIC_OPTIONS = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
@@ -90,44 +90,31 @@ def first_users(*, private: bool) -> list[SimUser]:
 
 
 def profile(account: Account) -> dict[str, Any]:
-    """Return every field of user/info."""
+    """Return every field of user/info, and those of SimUser."""
     user = account.user
     avatar = f"https://p16-sign.tiktokcdn.com/sim/{user.username}"
     return {
-        "open_id": user.open_id,
+        **asdict(user),
         "union_id": f"union-{user.open_id}",
         "avatar_url": f"{avatar}~168x168.webp",
         "avatar_url_100": f"{avatar}~100x100.webp",
         "avatar_large_url": f"{avatar}~1080x1080.webp",
-        "display_name": user.display_name,
-        "bio_description": user.bio_description,
         "profile_deep_link": f"https://www.tiktok.com/@{user.username}",
-        "is_verified": user.is_verified,
-        "username": user.username,
-        "follower_count": user.follower_count,
-        "following_count": user.following_count,
-        "likes_count": user.likes_count,
         "video_count": len(account.videos),
     }
 
 
 def video_fields(username: str, video: SimVideo) -> dict[str, Any]:
-    """Return every field of video/list and video/query. `id` is a string, `create_time` is in seconds."""
+    """Return every field of video/list and video/query, and of SimVideo. `id` is a string, `create_time` in seconds."""
     share = f"https://www.tiktok.com/@{username}/video/{video.id}"
     return {
+        **asdict(video),
         "id": str(video.id),
         "create_time": video.created_ms // 1_000,
         "cover_image_url": f"https://p16-sign.tiktokcdn.com/sim/cover/{video.id}.webp",
         "share_url": share,
         "video_description": video.title[:150],
-        "duration": video.duration,
-        "height": video.height,
-        "width": video.width,
         "title": video.title[:150],
         "embed_html": f'<blockquote class="tiktok-embed" cite="{share}"></blockquote>',
         "embed_link": f"https://www.tiktok.com/embed/v2/{video.id}",
-        "like_count": video.like_count,
-        "comment_count": video.comment_count,
-        "share_count": video.share_count,
-        "view_count": video.view_count,
     }

@@ -1,1 +1,1 @@
-"""The contract tests of every provider, one class per facet, run over each simulator and over the real vendor."""
+"""The contract tests of every provider, one file per facet, run over each simulator and over the real vendor."""

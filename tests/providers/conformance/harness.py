@@ -4,13 +4,14 @@ Owns the powers, the skips, and what the harnesses over simulators have in commo
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
 
 import pytest
 
-from providers.capabilities import Capability, Support
+from providers.capabilities import Capability, CapabilityTable
 from providers.checked import checked
 from providers.errors import ContractBroken, ProviderError, RateLimited, Unavailable
 from providers.interface import Access, Provider
@@ -29,6 +30,8 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 FAILED_READS = (("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable))
 """How a read fails, and the error that says so."""
+FILE_SIZE = 66_259_900
+"""More than one chunk at every vendor that has chunks."""
 ONLY_ME = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
 VIDEO_URI = Secret("https://media.example/canary.mp4")
 PHOTO_URIS = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
@@ -45,6 +48,31 @@ class Power(Enum):
     WEBHOOKS = "no delivery can be signed here"
 
 
+@dataclass(frozen=True)
+class Setup:
+    """A provider in one configuration, as the contract tests run over it: `open` yields the harness."""
+
+    name: str
+    table: CapabilityTable
+    powers: frozenset[Power]
+    open: Callable[[], AbstractAsyncContextManager[Any]]
+
+
+def needs(*requirements: Capability | Power) -> pytest.MarkDecorator:
+    """Mark a contract test with the capabilities and powers without which it is skipped."""
+    return pytest.mark.needs(*requirements)
+
+
+def skip_unless_met(test: pytest.Item, table: CapabilityTable, powers: frozenset[Power]) -> None:
+    """Skip a test that needs a capability that the table does not promise (with its note), or another power."""
+    for requirement in (each for mark in test.iter_markers("needs") for each in mark.args):
+        if isinstance(requirement, Power):
+            if requirement not in powers:
+                pytest.skip(requirement.value)
+        elif not table.can(requirement):
+            pytest.skip(f"{requirement.value}: {table.cell(requirement).note}")
+
+
 class Harness:
     """A provider over a simulator that can be made to fail; `now` is the time for both.
 
@@ -53,7 +81,6 @@ class Harness:
     """
 
     now = NOW
-    powers: ClassVar[frozenset[Power]]
     verifier = faking.VERIFIER
     redirect_uri: ClassVar[str]
     unknown_publish: ClassVar[str]
@@ -149,28 +176,6 @@ class Harness:
     def sent(self) -> int:
         """Return the number of all calls that reached the vendor."""
         return len(self.sandbox.vendor.requests)
-
-
-class Contract:
-    """The base of the contract classes; `harness` is set by the suite that runs it.
-
-    Each test begins with `needs` and literal capabilities: test_complete.py parses them.
-    """
-
-    harness: Any
-
-    def needs(self, *capabilities: Capability) -> None:
-        """Skip the test unless the table promises these capabilities, with the table's note as the reason."""
-        for capability in capabilities:
-            cell = self.harness.provider.table.cell(capability)
-            if cell.support in (Support.NOT_YET, Support.IMPOSSIBLE):
-                pytest.skip(f"{capability.value}: {cell.note}")
-
-    def can(self, *powers: Power) -> None:
-        """Skip the test unless the harness has these powers."""
-        for power in powers:
-            if power not in self.harness.powers:
-                pytest.skip(power.value)
 
 
 async def read_pages(read: Callable[[str], Awaitable[Any]], most: int = 10) -> list[Any]:

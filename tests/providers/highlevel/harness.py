@@ -5,21 +5,26 @@ Owns the mapping from the steps of a provider to the simulator's operations.
 
 import json
 from base64 import b64encode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from providers.highlevel.capabilities import table_of
+from providers.highlevel.config import V2, V3, read
 from providers.interface import Access
 from providers.models.engagement import AccountRef
 from providers.models.grants import Grant
 from providers.models.publishing import Content, Photos, PostMode, PostOptions, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE, OWNER
-from tests.providers.conformance.harness import ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power
+from tests.providers.conformance.harness import ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power, Setup
 from tests.providers.faking import Renewing
-from tests.providers.highlevel.sandbox import REDIRECT, Sandbox
+from tests.providers.highlevel.sandbox import REDIRECT, Sandbox, in_process
 from tests.providers.simulators.highlevel.test_csv_imports import BAD, GOOD, HEADERS
 
 POST = {"_id": "65f0c0de0000000000000001", "status": "strange_new_state"}
@@ -33,7 +38,6 @@ class Simulated(Harness):
     """
 
     sandbox: Sandbox
-    powers = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS, Power.WEBHOOKS})
     redirect_uri = REDIRECT
     agency_places = (BAKERY, GARAGE)
     """The places that the grant of `agency` covers."""
@@ -192,3 +196,17 @@ class Simulated(Harness):
         by = Ed25519PrivateKey.from_private_bytes(b"s" * 32) if secret else None
         signature = b64encode(by.sign(sent)).decode() if by else self.sandbox.vendor.webhooks.signature(sent)
         return ({} if unsigned else {"x-ghl-signature": signature}), sent
+
+
+@asynccontextmanager
+async def simulated(version: str) -> AsyncIterator[Simulated]:
+    """Yield the harness over a new simulator without rate limits, in one of the two API versions."""
+    async with in_process(version=version, rate_limits=False, processing_seconds=0) as sandbox:
+        yield Simulated(sandbox)
+
+
+POWERS = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS, Power.WEBHOOKS})
+SETUPS = tuple(
+    Setup(f"highlevel-{version}", table_of(read({"api_version": version})), POWERS, partial(simulated, version))
+    for version in (V2, V3)
+)

@@ -3,8 +3,6 @@
 Owns the wiring and the steps through consent pages. Knows only what the gateway would know.
 """
 
-import json
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +16,7 @@ from providers.models.grants import ConsentRequest
 from providers.simulators.highlevel import SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.posts import new_record
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
-from tests.fixtures.consent import decide, query_of
+from tests.fixtures.consent import allow, decide, query_of
 from tests.providers.faking import Recording, Renewing
 from tests.providers.highlevel.support import NOW, VERIFIER
 
@@ -64,10 +62,7 @@ class Sandbox:
     async def consent(self, access: Renewing, platform: str, **more: Any) -> str:
         """Consent on a network's page, and return the account id in the popup's message."""
         url = await self.provider.accounts.start(access, BAKERY, platform, user_id=OWNER, **more)
-        page = await self.browser.post(url, data={"decision": "approve"})
-        found = re.search(r"postMessage\((\{.*?\}),", page.text)
-        assert found is not None, page.text
-        return str(json.loads(found[1])["accountId"])
+        return await allow(self.browser, url)
 
 
 @asynccontextmanager

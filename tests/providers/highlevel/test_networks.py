@@ -1,7 +1,7 @@
 """The networks facet: names, settings, and the lookup in the account list after a lost answer.
 
 Owns what this facet adds to the calls, which test_account_oauth.py and test_account_oauth_start.py cover. The contract
-of the facet is in test_conformance.py.
+of the facet is in conformance/test_networks.py.
 """
 
 from typing import Any

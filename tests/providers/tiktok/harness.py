@@ -4,6 +4,8 @@ Owns the mapping from the steps of a provider to the simulator's operations.
 """
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -12,10 +14,10 @@ from providers.interface import Access
 from providers.models.publishing import Photos, PostMode, PublishRequest, VideoFile, VideoLink
 from providers.simulators.tiktok import Fault
 from providers.simulators.tiktok.webhooks import body_of, signature
-from tests.providers.conformance.harness import ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power
-from tests.providers.conformance.publishing import FILE_SIZE
+from providers.tiktok.capabilities import TABLE
+from tests.providers.conformance.harness import FILE_SIZE, ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power, Setup
 from tests.providers.faking import Renewing
-from tests.providers.tiktok.sandbox import REDIRECT, Sandbox
+from tests.providers.tiktok.sandbox import REDIRECT, Sandbox, in_process
 
 UNKNOWN_PUBLISH = "v_pub_file~v2-1.1"
 
@@ -32,7 +34,6 @@ class Simulated(Harness):
     """The harness over the simulator."""
 
     sandbox: Sandbox
-    powers = frozenset(Power)
     redirect_uri = REDIRECT
     unknown_publish = UNKNOWN_PUBLISH
     operations: ClassVar = {
@@ -126,3 +127,13 @@ class Simulated(Harness):
         sent = body_of(application or config.client_key, event, "-000canary", details, moment) if body is None else body
         header = signature(secret or config.client_secret, moment, sent)
         return ({} if unsigned else {"tiktok-signature": header}), sent
+
+
+@asynccontextmanager
+async def simulated() -> AsyncIterator[Simulated]:
+    """Yield the harness over a new simulator without rate limits."""
+    async with in_process(rate_limits=False) as sandbox:
+        yield Simulated(sandbox)
+
+
+SETUPS = (Setup("tiktok", TABLE, frozenset(Power), simulated),)

@@ -3,14 +3,13 @@
 Owns what the tests of both SDKs share. Knows neither SDK.
 """
 
-import json
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 from providers.simulators import serving
+from tests.fixtures import consent
 from tests.fixtures.consent import decide, query_of
 from tests.providers.simulators.highlevel.world import BAKERY, OWNER, World, world
 
@@ -39,10 +38,7 @@ async def pick(made: World, page: str) -> str:
 
 async def allow(made: World, popup: str) -> str:
     """Press the button of a network's popup, and return the account id of the message to its opener."""
-    page = await made.http.post(popup, data={"decision": "approve", "origin_id": PERSON["originId"]})
-    found = re.search(r"postMessage\((\{.*?\}),", page.text)
-    assert found is not None, page.text
-    return str(json.loads(found[1])["accountId"])
+    return await consent.allow(made.http, popup, origin_id=PERSON["originId"])
 
 
 def search(made: World) -> dict[str, str]:

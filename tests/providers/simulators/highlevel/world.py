@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -17,6 +16,7 @@ from providers.simulators.highlevel import SCOPES, SimulatorConfig, Vendor, crea
 from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, OWNER
 from tests.fixtures.clock import Clock
+from tests.fixtures.consent import query_of
 
 API = "https://services.leadconnectorhq.com"
 CHOOSE = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
@@ -171,7 +171,7 @@ class World:
     async def code(self, *locations: str, agency: bool = False) -> str:
         """Return a new authorization code."""
         answer = await self.install(*(locations or (BAKERY,)), agency=agency)
-        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        return query_of(answer.headers["location"])["code"]
 
     async def pair(self, *locations: str, agency: bool = False) -> dict[str, Any]:
         """Return the tokens of a new install."""

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from providers.simulators.tiktok import SCOPES, SimulatorConfig, Vendor, create_app
 from tests.fixtures.clock import Clock
+from tests.fixtures.consent import query_of
 
 API = "https://open.tiktokapis.com"
 AUTHORIZE = "https://www.tiktok.com/v2/auth/authorize/"
@@ -137,8 +137,7 @@ class World:
         assert page.status_code == 200
         answer = await self.submit(page, decision, ticked)
         assert answer.status_code == 302
-        query = parse_qs(urlsplit(answer.headers["location"]).query)
-        return {name: values[0] for name, values in query.items()}
+        return query_of(answer.headers["location"])
 
     async def submit(self, page: httpx.Response, decision: str, ticked: tuple[str, ...] = SCOPES) -> httpx.Response:
         """Press a button of the consent page."""

@@ -19,7 +19,7 @@ from providers.models.engagement import AccountRef
 from providers.models.grants import ConsentRequest
 from providers.models.publishing import Photos, PostMode, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
-from tests.providers.conformance.harness import Contract
+from tests.providers.conformance.harness import needs
 
 TIME = datetime(2026, 11, 20, tzinfo=UTC)
 ACCOUNT = AccountRef("1", "tiktok")
@@ -78,26 +78,24 @@ async def _use(capability: Capability, provider: Provider, access: Access) -> No
         await answer
 
 
-class RefusalsContract(Contract):
-    """The capabilities that the table does not promise."""
+@needs()
+async def test_what_is_not_promised_is_refused_with_the_tables_note(harness: Any) -> None:
+    """Each missing capability is refused with its support and note if all others are promised; no call is made."""
+    access = await harness.access()
+    before, cells = harness.sent(), missing(harness.provider.table)
 
-    async def test_what_is_not_promised_is_refused_with_the_tables_note(self) -> None:
-        """Each missing capability is refused with its support and note if all others are promised; no call is made."""
-        self.needs()
-        access = await self.harness.access()
-        before, cells = self.harness.sent(), missing(self.harness.provider.table)
+    refused = {each: await _refusal(harness, each, cell, access) for each, cell in cells.items()}
 
-        refused = {each: await self._refusal(each, cell, access) for each, cell in cells.items()}
+    assert {each: (cell.support, cell.note) for each, cell in cells.items()} == refused
+    assert before == harness.sent()
 
-        assert {each: (cell.support, cell.note) for each, cell in cells.items()} == refused
-        assert before == self.harness.sent()
 
-    async def _refusal(self, capability: Capability, cell: Cell, access: Access) -> tuple[Support, str]:
-        """Use one capability and return how it is refused: by its facet, or by the table if no facet has it."""
-        unchecked = self.harness.unchecked
-        cells = {**{each: Cell(Support.FULL) for each in Capability}, capability: cell}
-        alone = checked(replace(unchecked, table=replace(unchecked.table, cells=cells)))
-        with pytest.raises(CapabilityMissing) as caught:
-            await _use(capability, alone, access)
-        assert capability is caught.value.capability
-        return caught.value.support, caught.value.note
+async def _refusal(harness: Any, capability: Capability, cell: Cell, access: Access) -> tuple[Support, str]:
+    """Use one capability and return how it is refused: by its facet, or by the table if no facet has it."""
+    unchecked = harness.unchecked
+    cells = {**{each: Cell(Support.FULL) for each in Capability}, capability: cell}
+    alone = checked(replace(unchecked, table=replace(unchecked.table, cells=cells)))
+    with pytest.raises(CapabilityMissing) as caught:
+        await _use(capability, alone, access)
+    assert capability is caught.value.capability
+    return caught.value.support, caught.value.note
