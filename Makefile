@@ -75,7 +75,7 @@ chaos: $(STAMP) ## the long tests: processes killed and frozen, a gibibyte sent,
 demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok (FILE=my.mp4 uses your own)
 	@$(BIN)/social-gateway demo $(if $(FILE),--file "$(FILE)")
 
-bench: $(STAMP) ## compare the gateway with bare servers on this machine, as ratios
+bench: $(STAMP) ## measure what the gateway costs, beside bare servers and a bare script (some ten minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 shape: $(STAMP) ## the tests of the code itself: import directions, lengths, a kill test for every failpoint
