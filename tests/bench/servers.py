@@ -111,12 +111,18 @@ def client(port: int, key: str = "", **options: Any) -> Client:
     return Client(f"127.0.0.1:{port}", key, **options)
 
 
+def vendor_config(processing_seconds: float) -> SimulatorConfig:
+    """Return a vendor without limits: what is measured is the gateway."""
+    return SimulatorConfig(
+        processing_seconds=processing_seconds, moderation_seconds=0, rate_limits=False, posts_per_day=None
+    )
+
+
 @asynccontextmanager
 async def running(gib: int) -> AsyncIterator[Bench]:
     """Start PostgreSQL and the simulated vendor, and write the rows; the large video has `gib` GiB."""
-    simulator = create_app(
-        SimulatorConfig(processing_seconds=2.5, moderation_seconds=0, rate_limits=False, posts_per_day=None)
-    )
+    # Longer than the gateway waits before it first asks: it asks twice, as the script does.
+    simulator = create_app(vendor_config(processing_seconds=2.5))
     with tempfile.TemporaryDirectory(prefix="social-gateway-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         database = await start_embedded(folder / "database")

@@ -62,14 +62,14 @@ async def growth(bench: Bench, rounds: Rounds) -> list[Result]:
     gib = bench.gib
 
     async def one_round() -> float:
-        small, large = await connected(bench, 2)
+        small, large = await connected(bench, 2, bench.vendor)
         async with bench.gateway() as gateway, bench.client(gateway) as client:
             await publish(client, small, SMALL_BYTES)
-            await until_published(bench, [small])
+            await until_published(bench, [small], 1)
             before = resident_mib(gateway.pid)
             forget_peak(gateway.pid)
             await publish(client, large, gib * GIB)
-            await until_published(bench, [large])
+            await until_published(bench, [large], 1)
             return peak_mib(gateway.pid) - before
 
     grown = tuple(await rounds.repeated(one_round))
