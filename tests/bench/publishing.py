@@ -55,7 +55,7 @@ async def cost_of_a_post(bench: Bench, rounds: Rounds) -> list[Result]:
     ):
 
         async def ours() -> Cost:
-            return await _publish_all(bench, gateway, client, await connected(bench, POSTS, bench.vendor))
+            return await _cost(bench, gateway, client, await connected(bench, POSTS, bench.vendor))
 
         async def bare() -> float:
             tokens = [bench.vendor.grant(_new_user(bench.vendor))["access_token"] for _ in range(POSTS)]
@@ -73,10 +73,18 @@ async def cost_of_a_post(bench: Bench, rounds: Rounds) -> list[Result]:
     ]
 
 
-async def _publish_all(bench: Bench, gateway: Serving, client: Client, places: list[str]) -> Cost:
+async def _cost(bench: Bench, gateway: Serving, client: Client, places: list[str]) -> Cost:
     """Publish one post in each location, and return what each of them cost."""
-    processes, queue = (gateway.pid, bench.postmaster), iter(places)
+    processes = (gateway.pid, bench.postmaster)
     before, commits = cpu_seconds(*processes), await _commits(bench)
+    await publish_all(bench, client, places)
+    cpu = cpu_seconds(*processes) - before
+    return Cost(cpu / len(places) * 1e3, (await _commits(bench) - commits) / len(places))
+
+
+async def publish_all(bench: Bench, client: Client, places: list[str]) -> None:
+    """Publish a video of a megabyte in each location, several callers at once, and wait until all are published."""
+    queue = iter(places)
 
     async def creator() -> None:
         for place in queue:
@@ -84,8 +92,6 @@ async def _publish_all(bench: Bench, gateway: Serving, client: Client, places: l
 
     await asyncio.gather(*(creator() for _ in range(CREATORS)))
     await until_published(bench, places, len(places))
-    cpu = cpu_seconds(*processes) - before
-    return Cost(cpu / len(places) * 1e3, (await _commits(bench) - commits) / len(places))
 
 
 async def until_published(bench: Bench, places: list[str], count: int) -> None:

@@ -119,7 +119,7 @@ def vendor_config(processing_seconds: float) -> SimulatorConfig:
 
 
 @asynccontextmanager
-async def running(gib: int) -> AsyncIterator[Bench]:
+async def running(gib: int = 1) -> AsyncIterator[Bench]:
     """Start PostgreSQL and the simulated vendor, and write the rows; the large video has `gib` GiB."""
     # Longer than the gateway waits before it first asks: it asks twice, as the script does.
     simulator = create_app(vendor_config(processing_seconds=2.5))
