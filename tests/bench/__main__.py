@@ -14,7 +14,7 @@ from functools import partial
 import uvloop
 from rich.console import Console
 
-from tests.bench import looks, publishing, reads, standing, transfers
+from tests.bench import cores, looks, publishing, reads, standing, transfers
 from tests.bench.rounds import Result, Rounds
 from tests.bench.servers import Bench, running
 from tests.bench.table import line, table
@@ -33,6 +33,7 @@ MEASURES: dict[str, Measure] = {
     "import": standing.imports,
     "rest": standing.rest,
     "growth": standing.growth,
+    "cores": cores.cores,
 }
 MOST_GIB = 4
 

@@ -37,17 +37,18 @@ async def get_status(bench: Bench, rounds: Rounds) -> list[Result]:
     return [await _beside_echo(bench, "ConnectionService/GetConnectionStatus", STATUSES, rounds)]
 
 
-async def hot(bench: Bench, caller: Client, name: str, requests: list[dict[str, str]]) -> Load:
-    """Return the load of one method, once every location was read from PostgreSQL and its answer was checked.
+async def hot(bench: Bench, caller: Client, name: str, requests: list[dict[str, str]], callers: int = CALLERS) -> Load:
+    """Return the load of one method, by several callers at once.
 
-    The client reads no further answers, which costs the server nothing.
+    Every request was made once before: it was read from PostgreSQL, and its answer was checked. The client reads no
+    further answers, which costs the server nothing.
     """
     for values in requests:
         read = await caller.call(name, **values)
         assert read.HasField("create_time"), read
     method, metadata = METHODS[name], (("authorization", f"Bearer {bench.key}"),)
     bodies = [method.request(**values).SerializeToString() for values in requests]
-    return partial(_call_many, caller.channel.unary_unary(method.path), bodies, metadata)
+    return partial(_call_many, caller.channel.unary_unary(method.path), bodies, metadata, callers)
 
 
 async def _beside_echo(bench: Bench, name: str, requests: list[dict[str, str]], rounds: Rounds) -> Result:
@@ -60,7 +61,7 @@ async def _beside_echo(bench: Bench, name: str, requests: list[dict[str, str]], 
         client(echo.port) as echo_caller,
     ):
         ours = await hot(bench, caller, name, requests)
-        bare = partial(_call_many, echo_caller.channel.unary_unary(METHOD), echoed, None)
+        bare = partial(_call_many, echo_caller.channel.unary_unary(METHOD), echoed, None, CALLERS)
         return await rounds.side_by_side(
             f"{name.partition('/')[2]}, server CPU a call",
             "grpc.aio echo",
@@ -77,12 +78,12 @@ async def _cost(pid: int, load: Load) -> float:
     return (cpu_seconds(pid) - before) / CALLS * 1e6
 
 
-async def _call_many(call: Any, bodies: list[bytes], metadata: Any, count: int) -> None:
-    """Call `count` times, from several callers at once."""
+async def _call_many(call: Any, bodies: list[bytes], metadata: Any, callers: int, count: int) -> None:
+    """Call `count` times."""
     left = itertools.islice(itertools.cycle(bodies), count)
 
     async def caller() -> None:
         for body in left:
             await call(body, metadata=metadata)
 
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
+    await asyncio.gather(*(caller() for _ in range(callers)))

@@ -92,11 +92,13 @@ class Bench:
     gib: int
 
     @asynccontextmanager
-    async def gateway(self, **settings: str) -> AsyncIterator[Serving]:
+    async def gateway(self, *options: str, **settings: str) -> AsyncIterator[Serving]:
         """Run a fresh gateway, so that no measurement has what another one left behind; it ends with the block."""
         with tempfile.TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            process = processes.Gateway(self.database_url, self.vendor_url, folder, settings={**SETTINGS, **settings})
+            process = processes.Gateway(
+                self.database_url, self.vendor_url, folder, settings={**SETTINGS, **settings}, options=options
+            )
             async with processes.running(process):
                 assert process.process is not None
                 yield Serving(process.process.pid, process.grpc_port)
