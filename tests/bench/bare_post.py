@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import uvloop
 
-SECONDS_BETWEEN = 2.5
-"""Between the two looks at the status: the gateway waits for as long, so at the second one the post is out."""
+SECONDS_BETWEEN = 4.5
+"""Between the two looks at the status: at the second one the simulated vendor is done."""
 
 
 async def publish(client: httpx.AsyncClient, token: str, video: bytes) -> None:

@@ -32,6 +32,7 @@ from tests.fixtures.rows import CAPABILITIES, account_row, connection_row, post_
 from tests.fixtures.settings import for_tiktok, make_settings
 
 LOCATIONS = 1000
+PROCESSING_SECONDS = 4.0
 SCOPES = ("user.info.basic", "video.list", "video.publish", "video.upload")
 PUBLISHED = {
     "state": "PUBLISHED",
@@ -123,8 +124,8 @@ def vendor_config(processing_seconds: float) -> SimulatorConfig:
 @asynccontextmanager
 async def running(gib: int = 1) -> AsyncIterator[Bench]:
     """Start PostgreSQL and the simulated vendor, and write the rows; the large video has `gib` GiB."""
-    # Longer than the gateway waits before it first asks: it asks twice, as the script does.
-    simulator = create_app(vendor_config(processing_seconds=2.5))
+    # Longer than the gateway waits before it first asks, by far: it asks twice, as the script does.
+    simulator = create_app(vendor_config(processing_seconds=PROCESSING_SECONDS))
     with tempfile.TemporaryDirectory(prefix="social-gateway-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         database = await start_embedded(folder / "database")
