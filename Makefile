@@ -26,7 +26,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos docs lint type fresh shape test chaos demo bench check live
+.PHONY: help setup lock protos docs lint type fresh shape test chaos demo bench profile check live
 
 help: ## list the commands
 	@echo "social gateway: make demo and make test need Python 3.11 or newer, and set up everything else themselves."
@@ -75,8 +75,11 @@ chaos: $(STAMP) ## the long tests: processes killed and frozen, a gibibyte sent,
 demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok (FILE=my.mp4 uses your own)
 	@$(BIN)/social-gateway demo $(if $(FILE),--file "$(FILE)")
 
-bench: $(STAMP) ## compare the gateway with bare servers on this machine, as ratios
+bench: $(STAMP) ## measure what the gateway costs, beside bare servers and a bare script (some ten minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+profile: $(STAMP) ## flame graphs of a publish run and of hot reads, in profiles/
+	@$(BIN)/python -m tests.bench.profile
 
 shape: $(STAMP) ## the tests of the code itself: import directions, lengths, a kill test for every failpoint
 	@$(BIN)/python -m pytest -q -n $(WORKERS) tests/shape

@@ -16,12 +16,13 @@ _ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _Target = tuple[socket.AddressFamily, Any]
 
 
-def bind(address: str, setting: str) -> list[socket.socket]:
+def bind(address: str, setting: str, *, shared: bool = False) -> list[socket.socket]:
     """Bind every address that `host:port` stands for, all to the same port (0 picks a free one); an IPv6 host is in
     brackets, and none means every IPv4 address.
 
-    Raises OSError with the setting and the address that cannot be bound; nothing stays bound then. An address that this
-    machine does not have is left out if it has another.
+    With `shared`, other processes of this user may bind the same ones if they say so too (SO_REUSEPORT). Raises OSError
+    with the setting and the address that cannot be bound; nothing stays bound then. An address that this machine does
+    not have is left out if it has another.
     """
     try:
         targets = _resolve(address)
@@ -34,7 +35,7 @@ def bind(address: str, setting: str) -> list[socket.socket]:
             if bound and not port:
                 port = bound[0].getsockname()[1]
             try:
-                bound.append(stack.enter_context(_bind(family, (host, port, *rest))))
+                bound.append(stack.enter_context(_bind(family, (host, port, *rest), shared)))
             except (OSError, OverflowError) as error:
                 if isinstance(error, OSError) and error.errno in _ABSENT:
                     absent = error
@@ -46,10 +47,10 @@ def bind(address: str, setting: str) -> list[socket.socket]:
     return bound
 
 
-def free(address: str, setting: str) -> list[str]:
+def free(address: str, setting: str, *, shared: bool = False) -> list[str]:
     """Return every `ip:port` that `host:port` stands for, all of which can be bound now; raises OSError as `bind`."""
     port = address.rpartition(":")[2]
-    bound = bind(address, setting)
+    bound = bind(address, setting, shared=shared)
     found = [_text(each.getsockname()[0], int(port)) for each in bound]
     for each in bound:
         each.close()
@@ -69,13 +70,15 @@ def _resolve(address: str) -> Sequence[_Target]:
     return list(dict.fromkeys((family, target) for family, _, _, _, target in found))
 
 
-def _bind(family: socket.AddressFamily, target: Any) -> socket.socket:
+def _bind(family: socket.AddressFamily, target: Any, shared: bool) -> socket.socket:
     """Return a bound socket, which is created with IPPROTO_TCP: without it asyncio leaves Nagle's algorithm on, which
     costs 44 ms per call.
     """
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(target)
     except BaseException:
         bound.close()

@@ -31,6 +31,7 @@ from gateway.rpc import event_to_proto, services
 from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings, unknown_names
 from gateway.shutdown import Part, Patience, Shutdown
+from gateway.siblings import Siblings
 from providers import registry
 from providers.checked import checked
 from providers.http.fetch import Fetcher
@@ -93,12 +94,14 @@ async def start(
     overrides: ProviderOverrides | None = None,
     new_id: Callable[[], str] = ids.new_id,
     environment: Mapping[str, str] | None = None,
+    siblings: Siblings | None = None,
 ) -> Gateway:
     """Start everything and return once calls are served. If a step fails, everything started so far is stopped.
 
-    `environment` is searched for misspelt settings. Raises SettingsError (also for a data folder that cannot be
-    written, and for a store of uploads that says no), DatabaseUnavailable, EmbeddedUnavailable, KeyMissing, KeyWrong,
-    OSError (an address in use), RuntimeError (the same, from gRPC).
+    `environment` is searched for misspelt settings; `siblings` are the other processes on the same ports. Raises
+    SettingsError (also for a data folder that cannot be written, and for a store of uploads that says no),
+    DatabaseUnavailable, EmbeddedUnavailable, KeyMissing, KeyWrong, OSError (an address in use), RuntimeError (the same,
+    from gRPC).
     """
     log.hide(settings.secrets())
     for name in unknown_names(environment or {}):
@@ -107,13 +110,13 @@ async def start(
     uploads_work = await upload_store.verify(settings)
     async with Shutdown() as started:
         resources = await started.enter(Part.DATABASE, open_resources(settings, jobs=roles.jobs))
-        readiness = Readiness(resources)
+        readiness = Readiness(resources, siblings=siblings)
         started.add(Part.READINESS, readiness.drain)
         edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
-        http = await _http(started, settings, edge) if roles.calls else None
+        http = await _http(started, settings, edge, siblings) if roles.calls else None
         listener = await started.enter(Part.NOTIFICATIONS, open_listener(resources))
         readiness.listener = listener
-        await _schema(resources, settings, roles, clock, edge)
+        await _schema(resources, settings, roles, clock, edge, shared=siblings is not None)
         await verify_keys(resources)
         domain = await build_domain(
             started,
@@ -129,7 +132,7 @@ async def start(
         grpc = None
         if roles.calls:
             policy, owners = await _policy(resources, domain), owners_of(settings, domain)
-            grpc = await _grpc(started, domain, resources, policy, owners)
+            grpc = await _grpc(started, domain, resources, policy, owners, siblings)
             edge.policy, edge.owners = policy, owners
         edge.domain = domain
         jobs = await _jobs(started, domain, resources) if roles.jobs else None
@@ -221,7 +224,9 @@ async def open_keys(resources: Resources, domain: Domain) -> api_keys.KeyStore:
     )
 
 
-async def _schema(resources: Resources, settings: Settings, roles: Roles, clock: Clock, edge: Edge) -> None:
+async def _schema(
+    resources: Resources, settings: Settings, roles: Roles, clock: Clock, edge: Edge, *, shared: bool
+) -> None:
     """Return once the schema is current; until then, answer every call with UNAVAILABLE."""
     if await is_migrated(resources):
         return
@@ -234,7 +239,7 @@ async def _schema(resources: Resources, settings: Settings, roles: Roles, clock:
 
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, clock)
     policy = edge.policy = call_policy(settings, authenticate=authenticate, limits=limits, clock=clock)
-    server = build_server(settings, services.unavailable(SCHEMA_SENTENCE), policy)
+    server = build_server(settings, services.unavailable(SCHEMA_SENTENCE), policy, shared=shared)
     await server.start()
     try:
         await wait_for_schema(resources)
@@ -243,9 +248,10 @@ async def _schema(resources: Resources, settings: Settings, roles: Roles, clock:
         await server.drain(delay=0, grace=0)
 
 
-async def _http(started: Shutdown, settings: Settings, edge: Edge) -> HttpServer:
+async def _http(started: Shutdown, settings: Settings, edge: Edge, siblings: Siblings | None) -> HttpServer:
     """Start the HTTP edge."""
-    server = await HttpServer.start(edge.app(), settings.http_address)
+    bound = siblings.http if siblings else ()
+    server = await HttpServer.start(edge.app(), settings.http_address, bound=bound)
     started.add(Part.HTTP, lambda _: server.stop())
     return server
 
@@ -281,15 +287,20 @@ def owners_of(settings: Settings, domain: Domain) -> Owners:
 
 
 async def _grpc(
-    started: Shutdown, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners
+    started: Shutdown,
+    domain: Domain,
+    resources: Resources,
+    policy: CallPolicy,
+    owners: Owners,
+    siblings: Siblings | None,
 ) -> GrpcServer:
     """Start the gRPC server; health reports NOT_SERVING until `set_ready`."""
     settings = resources.settings
     page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
-    slots = UploadSlots()
+    slots = UploadSlots.shared_by(siblings.count if siblings else 1)
     started.add(Part.UPLOADS, lambda _: slots.settle())
     served = services.services(domain, owners, page_secret=page_secret, slots=slots)
-    server = build_server(settings, served, policy)
+    server = build_server(settings, served, policy, shared=siblings is not None)
     started.add(Part.CALLS, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
     await server.start()
     return server

@@ -24,6 +24,8 @@ CLEAN: dict[str, Any] = {_CLEAN: True}
 MAX_DEPTH = 6
 MIN_HIDDEN_LENGTH = 12
 _HIDDEN: set[str] = set()
+_PROCESS: dict[str, int] = {}
+"""Which of several processes this is; every line has it."""
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the current call; every line logged during the call has it."""
@@ -75,11 +77,17 @@ class _Unfailing:
             self._stream.flush()
 
 
-def configure(*, level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
+def configure(
+    *, level: str = "info", form: str = "json", stream: TextIO | None = None, process: int | None = None
+) -> None:
     """Send our log lines and those of all libraries to `stream` (standard error by default), through the same chain.
 
-    `form` is "json" or "text". May be called again; the last call wins.
+    `form` is "json" or "text"; every line has the number of the `process`, if one is given. May be called again; the
+    last call wins.
     """
+    _PROCESS.clear()
+    if process is not None:
+        _PROCESS["process"] = process
     out = cast("TextIO", _Unfailing(stream or sys.stderr))
     last = _renderer(form)
     # Our lines bypass the standard library's logging, which would double the cost of a line.
@@ -148,6 +156,12 @@ def add_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
     return event
 
 
+def add_process(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Add which of several processes a line is from."""
+    event.update(_PROCESS)
+    return event
+
+
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Redact secrets in a line: values with a secret's name, and whatever looks like a secret inside any text.
 
@@ -209,6 +223,7 @@ def _hide(found: re.Match[str]) -> str:
 
 _CHAIN: list[Any] = [
     add_request_id,
+    add_process,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
     redact,

@@ -6,11 +6,12 @@ Owns the checks and how often they run. Does not know who asks (gRPC health, /re
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway import log
 from gateway.bootstrap import Resources
 from gateway.data_folder import FolderWatch
+from gateway.siblings import Siblings
 from gateway.upload_store import StoreWatch
 from storage import migrate
 from storage.database import DatabaseUnavailable
@@ -27,7 +28,7 @@ REVIVE_EVERY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of the checks; `jobs` is None in a process that runs no jobs."""
+    """The result of the checks; `jobs` is None in a process that runs no jobs, `processes` in one that is alone."""
 
     database: bool = False
     migrations: bool = False
@@ -35,6 +36,7 @@ class Report:
     data_dir: bool = True
     uploads: bool = True
     jobs: bool | None = None
+    processes: bool | None = None
     draining: bool = False
 
     @property
@@ -47,7 +49,8 @@ class Report:
     @property
     def ready(self) -> bool:
         """Whether every part works."""
-        return self.serving and self.listener and self.data_dir and self.uploads and self.jobs is not False
+        parts = self.listener and self.data_dir and self.uploads and self.jobs is not False
+        return self.serving and parts and self.processes is not False
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class Readiness:
     listener: Listener | None = None
     uploads: StoreWatch | None = None
     jobs_healthy: Callable[[], bool] | None = None
+    siblings: Siblings | None = None
     monotonic: Callable[[], float] = time.monotonic
     draining: bool = False
     _folder: FolderWatch = field(init=False)
@@ -75,7 +79,7 @@ class Readiness:
         async with self._lock:
             # A bad report is not cached: whoever waits for the gateway learns at once that it is ready.
             if self.draining or not self._last.ready or self.monotonic() - self._checked >= FRESH_SECONDS:
-                self._last = await self._report()
+                self._last = self._with_siblings(await self._report())
                 self._checked = self.monotonic()
             return self._last
 
@@ -103,6 +107,13 @@ class Readiness:
             jobs=jobs,
             draining=self.draining,
         )
+
+    def _with_siblings(self, own: Report) -> Report:
+        """Tell the supervisor how this process is, and add how all of them are."""
+        if self.siblings is None:
+            return own
+        self.siblings.say_ready(own.ready)
+        return replace(own, processes=own.ready and self.siblings.all_ready)
 
     async def _check_database(self) -> tuple[bool, bool]:
         try:

@@ -127,17 +127,18 @@ class GrpcServer:
 
 
 def build_server(
-    settings: Settings, services: Sequence[Service], policy: CallPolicy, *, address: str = ""
+    settings: Settings, services: Sequence[Service], policy: CallPolicy, *, address: str = "", shared: bool = False
 ) -> GrpcServer:
     """Build the server and bind its port (0 picks a free one); nothing is served before `start`.
 
+    With `shared`, other processes listen on the same port, and the kernel deals connections out to all of them.
     Raises SettingsError for bad certificates, RuntimeError with the address that cannot be bound, and for a method that
     is missing from METHOD_SCOPES.
     """
     _check_scopes(services)
     pipeline = CallPipeline(policy)
     server = grpc.aio.server(
-        interceptors=(pipeline,), options=_options(settings), maximum_concurrent_rpcs=settings.max_calls
+        interceptors=(pipeline,), options=_options(settings, shared), maximum_concurrent_rpcs=settings.max_calls
     )
     for service in services:
         service.add(service.servicer, server)
@@ -146,7 +147,7 @@ def build_server(
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.add_to((*names, health.NAME), server)
     address = address or settings.grpc_address
-    port = _bind(server, settings, address)
+    port = _bind(server, settings, address, shared)
     return GrpcServer(server, pipeline, servicer, names, port, sockets.of_address(address, port))
 
 
@@ -163,8 +164,8 @@ def _check_scopes(services: Sequence[Service]) -> None:
                 raise RuntimeError(f"{method.full_name} has no row in METHOD_SCOPES")
 
 
-def _options(settings: Settings) -> list[tuple[str, Any]]:
-    """Return the channel options: limits, keepalive, and no port sharing."""
+def _options(settings: Settings, shared: bool) -> list[tuple[str, Any]]:
+    """Return the channel options: limits, keepalive, and whether the port is shared."""
     options: list[tuple[str, Any]] = [
         # Twice what the pipeline accepts, so that a slightly larger message is refused with one of our reasons.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
@@ -176,8 +177,8 @@ def _options(settings: Settings) -> list[tuple[str, Any]]:
         # With the probe a window becomes as large as the file, and the bytes of streams that wait for their turn pile
         # up in memory (2026-11-30, grpcio 1.85: 40 waiting files of 24 MiB took 1.4 GiB, without it some 3 MiB each).
         ("grpc.http2.bdp_probe", 0),
-        # With SO_REUSEPORT two gateways could share a port by mistake, each getting half of the calls.
-        ("grpc.so_reuseport", 0),
+        # By default two gateways could share a port by mistake, each getting half of the calls.
+        ("grpc.so_reuseport", int(shared)),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
@@ -189,7 +190,7 @@ def _options(settings: Settings) -> list[tuple[str, Any]]:
     return options
 
 
-def _bind(server: grpc.aio.Server, settings: Settings, address: str) -> int:
+def _bind(server: grpc.aio.Server, settings: Settings, address: str, shared: bool) -> int:
     """Bind everything that the address stands for, with TLS if there is a certificate, and return the port.
 
     gRPC itself is content with one of the addresses of a name, so each is bound by itself.
@@ -202,7 +203,7 @@ def _bind(server: grpc.aio.Server, settings: Settings, address: str) -> int:
     if separator and scheme in _SCHEMES:
         return add(address)
     try:
-        first, *others = addresses.free(address, "GATEWAY_GRPC_ADDRESS")
+        first, *others = addresses.free(address, "GATEWAY_GRPC_ADDRESS", shared=shared)
     except OSError as error:
         # As gRPC raises itself, should another process be faster than this check.
         raise RuntimeError(str(error)) from error

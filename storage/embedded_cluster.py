@@ -22,6 +22,7 @@ from storage.embedded_files import POLL_SECONDS, write_private
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
+MAX_CONNECTIONS = 200
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     # No socket file: its path is limited to 107 bytes, and a port works everywhere.
@@ -31,7 +32,7 @@ SETTINGS = {
     "log_checkpoints": "off",
     "jit": "off",
     # A process keeps up to 16 (GATEWAY_DATABASE_POOL_SIZE), and several may share the folder.
-    "max_connections": "200",
+    "max_connections": str(MAX_CONNECTIONS),
 }
 # For tests: a machine crash may destroy the cluster, and it stays small.
 UNSAFE_SETTINGS = {

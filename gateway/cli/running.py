@@ -8,7 +8,10 @@ import asyncio
 import os
 import signal
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from gateway.siblings import Siblings
 
 T = TypeVar("T")
 
@@ -23,8 +26,11 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-async def serve_until_signal(*, calls: bool, jobs: bool) -> None:
-    """Start a gateway from the environment, serve until a signal arrives, and shut it down gracefully."""
+async def serve_until_signal(*, calls: bool, jobs: bool, siblings: "Siblings | None" = None) -> None:
+    """Start a gateway from the environment, serve until a signal arrives, and shut it down gracefully.
+
+    One of several `siblings` also stops when their supervisor has died.
+    """
     # Our child processes (PostgreSQL, the media probe) never use gRPC, whose fork handlers can crash them.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from gateway import app, log, settings
@@ -32,16 +38,21 @@ async def serve_until_signal(*, calls: bool, jobs: bool) -> None:
 
     chosen = settings.load()
     refuse_wrong(chosen)
-    log.configure(level=chosen.log_level, form=chosen.log_format)
-    first, second = _signals()
+    log.configure(level=chosen.log_level, form=chosen.log_format, process=siblings.number if siblings else None)
+    first, second = signals()
+    if siblings is not None:
+        siblings.follow(first.set)
+    roles = app.Roles(calls=calls, jobs=jobs)
     starting = asyncio.create_task(
-        app.start(chosen, roles=app.Roles(calls=calls, jobs=jobs), environment=os.environ), name="start"
+        app.start(chosen, roles=roles, environment=os.environ, siblings=siblings), name="start"
     )
     if not await _finished_before(starting, first):
         starting.cancel()
         await asyncio.wait((starting,))
         return
     gateway = starting.result()
+    if siblings is not None:
+        siblings.say_started()
     await first.wait()
     stopping = asyncio.create_task(gateway.stop(), name="stop")
     if not await _finished_before(stopping, second):
@@ -51,7 +62,7 @@ async def serve_until_signal(*, calls: bool, jobs: bool) -> None:
     stopping.result()
 
 
-def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+def signals() -> tuple[asyncio.Event, asyncio.Event]:
     """Return the events of the first and the second signal to stop."""
     first, second = asyncio.Event(), asyncio.Event()
 

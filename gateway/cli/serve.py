@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+MOST_PROCESSES = 64
+
 
 def serve(
     jobs: Annotated[
@@ -15,6 +17,10 @@ def serve(
             "--jobs/--no-jobs", help="Also run background jobs; with --no-jobs, run `worker` processes instead."
         ),
     ] = True,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share the two ports; one uses one core.", min=1, max=MOST_PROCESSES)
+    ] = 1,
+    sibling: Annotated[str, typer.Option(hidden=True, help="What a process among several is given.")] = "",
 ) -> None:
     """Serve gRPC and HTTP, and run the background jobs.
 
@@ -30,4 +36,13 @@ def serve(
     """
     from gateway.cli.running import run_async, serve_until_signal
 
-    run_async(serve_until_signal(calls=True, jobs=jobs))
+    if sibling:
+        from gateway.siblings import Siblings
+
+        run_async(serve_until_signal(calls=True, jobs=jobs, siblings=Siblings.from_argument(sibling)))
+    elif processes > 1:
+        from gateway.cli.serve_processes import serve_processes
+
+        raise typer.Exit(run_async(serve_processes(processes, jobs=jobs)))
+    else:
+        run_async(serve_until_signal(calls=True, jobs=jobs))

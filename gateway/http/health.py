@@ -36,6 +36,8 @@ class Ready:
         }
         if report.jobs is not None:
             parts["jobs"] = report.jobs
+        if report.processes is not None:
+            parts["processes"] = report.processes
         status = "draining" if report.draining else "ready" if report.ready else "not ready"
         answer = JSONResponse({"status": status, "parts": parts}, 200 if report.ready else 503)
         await answer(scope, receive, send)

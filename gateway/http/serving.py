@@ -52,17 +52,24 @@ class HttpServer:
 
     @classmethod
     async def start(
-        cls, app: ASGIApp, address: str, *, limits: Limits | None = None, timers: Timers | None = None
+        cls,
+        app: ASGIApp,
+        address: str,
+        *,
+        limits: Limits | None = None,
+        timers: Timers | None = None,
+        bound: Sequence[socket.socket] = (),
     ) -> "HttpServer":
-        """Serve `app` on every address of `host:port` (port 0 picks a free one); raises OSError if one is taken.
+        """Serve `app` on every address of `host:port` (port 0 picks a free one), or on sockets that are `bound` to them
+        already; raises OSError if one is taken.
 
         The limits are measured with `timers`, the event loop unless given.
         """
         limits = limits or Limits()
         _allow_files(limits.places.connections + SPARE_FILES)
-        bound = addresses.bind(address, "GATEWAY_HTTP_ADDRESS")
+        bound = bound or addresses.bind(address, "GATEWAY_HTTP_ADDRESS")
         server = _EmbeddedServer(_config(app, limits, timers))
-        task = asyncio.create_task(server.serve(sockets=bound), name="http")
+        task = asyncio.create_task(server.serve(sockets=list(bound)), name="http")
         listening = asyncio.create_task(server.listening.wait())
         await asyncio.wait((task, listening), return_when=asyncio.FIRST_COMPLETED)
         if task.done():

@@ -1,4 +1,4 @@
-"""What the measurements run on: a real PostgreSQL, a gateway process over it, a thousand locations, bare servers.
+"""What the measurements run on: a real PostgreSQL, a simulated TikTok, a thousand locations, bare servers, gateways.
 
 Owns starting and ending all of it, and the rows; every process that was started is ended.
 """
@@ -12,12 +12,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
 
 from gateway import app
 from gateway.domain import api_keys
 from gateway.domain.api_keys import DEFAULT_AGENCY
 from gateway.domain.context import Domain
-from storage import accounts, connections, locations, posts
+from providers.simulators.serving import serve
+from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
+from storage import accounts, connections, locations, migrate, posts
 from storage.database import Database
 from storage.embedded import start_embedded
 from tests.chaos import processes
@@ -27,6 +32,7 @@ from tests.fixtures.rows import CAPABILITIES, account_row, connection_row, post_
 from tests.fixtures.settings import for_tiktok, make_settings
 
 LOCATIONS = 1000
+PROCESSING_SECONDS = 4.0
 SCOPES = ("user.info.basic", "video.list", "video.publish", "video.upload")
 PUBLISHED = {
     "state": "PUBLISHED",
@@ -41,65 +47,122 @@ PUBLISHED = {
     "sent_bytes": 30_000_000,
     "total_bytes": 30_000_000,
 }
+# The tests' own gateways look for dead workers every second, which costs more than the defaults do.
+SETTINGS = {
+    "GATEWAY_DRAIN_SECONDS": "1",
+    "GATEWAY_WORKER_HEARTBEAT_SECONDS": "3",
+    "GATEWAY_WORKER_STALE_SECONDS": "10",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process of a measurement: its pid, and the port or the line that it printed first."""
+
+    pid: int
+    port: int
+    process: asyncio.subprocess.Process
+
+    async def ask(self, line: str) -> str:
+        """Send a line, and return the one that it answers with."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        return (await self.process.stdout.readline()).decode().strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A gateway process: its pid, and its gRPC port."""
+
+    pid: int
+    port: int
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What runs while measuring: ports, the key of an ordinary caller, and a domain over the gateway's database."""
+    """What all measurements share: PostgreSQL, the key of an ordinary caller, and a domain over the database."""
 
-    gateway: int
-    echo: int
-    sink: int
-    raw: int
+    database_url: str
+    postmaster: int
     key: str
     domain: Domain
     folder: Path
+    vendor: Vendor
+    vendor_url: str
+    gib: int
 
-    def client(self) -> Client:
-        """Return a client of the gateway."""
-        return client(self.gateway, self.key)
+    @asynccontextmanager
+    async def gateway(self, *options: str, **settings: str) -> AsyncIterator[Serving]:
+        """Run a fresh gateway, so that no measurement has what another one left behind; it ends with the block."""
+        with tempfile.TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            process = processes.Gateway(
+                self.database_url, self.vendor_url, folder, settings={**SETTINGS, **settings}, options=options
+            )
+            async with processes.running(process):
+                assert process.process is not None
+                yield Serving(process.process.pid, process.grpc_port)
+
+    def client(self, gateway: Serving, **options: Any) -> Client:
+        """Return a client of a gateway."""
+        return client(gateway.port, self.key, **options)
 
 
-def client(port: int, key: str = "") -> Client:
+def client(port: int, key: str = "", **options: Any) -> Client:
     """Return a client of a server on this machine."""
-    return Client(f"127.0.0.1:{port}", key)
+    return Client(f"127.0.0.1:{port}", key, **options)
+
+
+def vendor_config(processing_seconds: float) -> SimulatorConfig:
+    """Return a vendor without limits: what is measured is the gateway."""
+    return SimulatorConfig(
+        processing_seconds=processing_seconds, moderation_seconds=0, rate_limits=False, posts_per_day=None
+    )
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Bench]:
-    """Start everything; the vendor is never called."""
+async def running(gib: int = 1) -> AsyncIterator[Bench]:
+    """Start PostgreSQL and the simulated vendor, and write the rows; the large video has `gib` GiB."""
+    # Longer than the gateway waits before it first asks, by far: it asks twice, as the script does.
+    simulator = create_app(vendor_config(processing_seconds=PROCESSING_SECONDS))
     with tempfile.TemporaryDirectory(prefix="social-gateway-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         database = await start_embedded(folder / "database")
-        process = processes.Gateway(database.url, "http://127.0.0.1:9", folder, settings={"GATEWAY_DRAIN_SECONDS": "1"})
         try:
-            async with (
-                processes.running(process),
-                _bare("echo") as echo,
-                _bare("sink") as sink,
-                _bare("raw") as raw,
-                built(make_settings(database.url, folder, database_pool_size=12, **for_tiktok())) as (ground, domain),
-            ):
-                # The process looks the key up by its hash in PostgreSQL, then in a coherent cache.
+            await _migrate(database.url)
+            settings = make_settings(database.url, folder, database_pool_size=12, **for_tiktok())
+            async with serve(simulator) as vendor_url, built(settings) as (ground, domain):
+                # The gateway looks the key up by its hash in PostgreSQL, then in a coherent cache.
                 store = await app.open_keys(ground, domain)
                 made = await api_keys.create(
                     store, agency=DEFAULT_AGENCY, locations=None, scopes=api_keys.SCOPES, random=os.urandom
                 )
                 await _rows(domain.db)
-                yield Bench(process.grpc_port, echo, sink, raw, made.secret.reveal(), domain, folder)
+                yield Bench(
+                    database.url,
+                    await _postmaster(domain.db),
+                    made.secret.reveal(),
+                    domain,
+                    folder,
+                    simulator.state.vendor,
+                    vendor_url,
+                    gib,
+                )
         finally:
             await database.release()
 
 
 @asynccontextmanager
-async def _bare(kind: str) -> AsyncIterator[int]:
+async def program(module: str, *arguments: str) -> AsyncIterator[Program]:
+    """Run `python -m MODULE`, which prints a number first and ends with its standard input."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.bare", kind, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", module, *arguments, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield int(await asyncio.wait_for(process.stdout.readline(), 30))
+        yield Program(process.pid, int(await asyncio.wait_for(process.stdout.readline(), 30)), process)
     finally:
         process.stdin.close()
         try:
@@ -107,6 +170,18 @@ async def _bare(kind: str) -> AsyncIterator[int]:
         except TimeoutError:
             process.kill()
             await process.wait()
+
+
+async def _migrate(url: str) -> None:
+    db = await Database.connect(url)
+    await migrate.upgrade(db)
+    await db.close()
+
+
+async def _postmaster(db: Database) -> int:
+    async with db.read() as tx:
+        first = await tx.execute(text("SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)"))
+        return int(first.scalar_one())
 
 
 async def _rows(db: Database) -> None:

@@ -50,13 +50,15 @@ class Gateway:
     grpc_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     process: asyncio.subprocess.Process | None = None
 
     async def start(self, *, failpoint: str = "") -> None:
         """Start the process, armed with a failpoint if one is given, and wait until it serves (or is already gone)."""
         log = (self.folder / "gateway.log").open("ab")
+        command = (sys.executable, "-m", "gateway", "serve", *self.options)
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "serve", env=self._environment(failpoint), stdout=log, stderr=log
+            *command, env=self._environment(failpoint), stdout=log, stderr=log
         )
         log.close()
         await self._until_serving()

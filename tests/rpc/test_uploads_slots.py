@@ -13,6 +13,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
+from gateway.domain.media.upload_slots import MEMORY, MIB, UploadSlots
 from socialgateway.v1 import upload_pb2, upload_service_pb2
 from tests.fixtures.waiting import until
 from tests.rpc import answers
@@ -109,6 +110,16 @@ async def test_too_many_who_wait_are_sent_away(database_url: str, tmp_path: Path
         assert answers.detail(answers.status_of(caught.value), error_details_pb2.RetryInfo) is not None
         assert 1 == (await streams[0]).committed_size
         assert COMPLETE == (await served.write(messages(other.name, b"x"))).state
+
+
+def test_processes_of_one_machine_share_what_one_has() -> None:
+    """Two have half the streams and half the memory each; however many there are, each takes a stream."""
+    half = UploadSlots.shared_by(2)
+    assert (32, 8, MEMORY // 2) == (half.max_streams, half.max_per_location, half.memory)
+    half.streams = half.max_streams
+    assert MIB == half.part_size()
+    assert (1, 1) == ((most := UploadSlots.shared_by(64)).max_streams, most.max_per_location)
+    assert (64, 16, MEMORY) == ((alone := UploadSlots.shared_by(1)).max_streams, alone.max_per_location, alone.memory)
 
 
 async def _awaited(call: Any) -> Any:

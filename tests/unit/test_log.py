@@ -65,6 +65,17 @@ def test_lines_of_libraries_come_in_the_same_shape(lines: io.StringIO) -> None:
     )
 
 
+def test_lines_tell_which_of_several_processes_they_are_from(lines: io.StringIO) -> None:
+    """Ours and those of libraries; a process that is alone has no number."""
+    log.configure(stream=lines, process=1)
+    log.get("gateway.test").info("ours")
+    logging.getLogger("some.library").warning("theirs")
+    log.configure(stream=lines)
+    log.get("gateway.test").info("alone")
+    numbers = [json.loads(line).get("process") for line in lines.getvalue().splitlines()]
+    assert [1, 1, None] == numbers
+
+
 @pytest.mark.parametrize(
     "name",
     ["token", "access_token", "X-Api-Key", "client_secret", "Authorization", "password", "database_url", "upload_url"],

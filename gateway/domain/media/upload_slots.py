@@ -65,6 +65,7 @@ class UploadSlots:
 
     max_streams: int = MAX_STREAMS
     max_per_location: int = MAX_PER_LOCATION
+    memory: int = MEMORY
     max_waiting: int = MAX_WAITING
     idle_seconds: float = IDLE_SECONDS
     streams: int = 0
@@ -74,6 +75,15 @@ class UploadSlots:
     _rescues: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     # By the key of the last blob that was hashed: a stream that resumes after that blob resumes its hasher.
     _hashers: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+
+    @classmethod
+    def shared_by(cls, processes: int) -> "UploadSlots":
+        """Return the slots of one of several processes on this machine, which together have those of one."""
+        return cls(
+            max_streams=max(1, MAX_STREAMS // processes),
+            max_per_location=max(1, MAX_PER_LOCATION // processes),
+            memory=MEMORY // processes,
+        )
 
     def __post_init__(self) -> None:
         """Create the slots."""
@@ -129,8 +139,8 @@ class UploadSlots:
             yield piece
 
     def part_size(self) -> int:
-        """Return how large parts may be now: two of each stream must fit into MEMORY."""
-        return max(SMALLEST_PART, min(PART, MEMORY // (2 * max(self.streams, 1))))
+        """Return how large parts may be now: two of each stream must fit into `memory`."""
+        return max(SMALLEST_PART, min(PART, self.memory // (2 * max(self.streams, 1))))
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a write that continues if its stream breaks, even if nobody awaits its result any more."""
