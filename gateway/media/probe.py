@@ -11,10 +11,12 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Any, Self
 
 import structlog
 
+from gateway.media.backlog import Backlog
 from gateway.media.children import Child, Children, TemplateLost, receive
 from gateway.media.facts import MediaFacts
 from gateway.media.remote import MAX_BYTES, MESSAGE, SIZE
@@ -60,6 +62,10 @@ class Prober:
         self._wall_seconds = wall_seconds
         self._children = Children(command, **replacement)
         self._flights: dict[str, _Flight] = {}
+        self._backlog = Backlog[Callable[[], Awaitable[object]]]()
+        # A place is left to callers who wait.
+        self._max_ahead = max(1, max_concurrent - 1)
+        self._ahead: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,7 +75,30 @@ class Prober:
 
     async def close(self) -> None:
         """End everything; probes that are still running raise ProbeFailed, and so do later ones."""
+        self._backlog.clear()
+        for task in self._ahead:
+            task.cancel()
+        await asyncio.gather(*self._ahead, return_exceptions=True)
         await self._children.close()
+
+    def later(self, group: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Do `work()`, which looks into a file, once a place is free that no caller of `look` waits for.
+
+        Groups take turns. If too much waits already, it is forgotten; whatever it raises is its own concern.
+        """
+        if self._backlog.add(group, work):
+            self._start_later()
+
+    def _start_later(self) -> None:
+        while self._backlog and len(self._ahead) < self._max_ahead and not self._semaphore.locked():
+            # In a context of its own: the call that asked for it has ended, with its deadline and its caller.
+            task = asyncio.get_running_loop().create_task(_ignored(self._backlog.pop()), context=Context())
+            self._ahead.add(task)
+            task.add_done_callback(self._ended_ahead)
+
+    def _ended_ahead(self, task: "asyncio.Task[None]") -> None:
+        self._ahead.discard(task)
+        self._start_later()
 
     async def shared(self, key: str, look: Callable[[], Awaitable[MediaFacts]]) -> MediaFacts:
         """Run `look()`, or join the run with the same key; the run is cancelled once nobody waits for it any more."""
@@ -103,6 +132,8 @@ class Prober:
             raise ProbeFailed(str(error)) from None
         except OSError as error:
             raise ProbeFailed(type(error).__name__) from error
+        finally:
+            self._start_later()
 
     async def _look(self, size: int, read: Read) -> MediaFacts:
         try:
@@ -117,6 +148,11 @@ class Prober:
                 return await _talk(child, size, read)
         except _TooMuch:
             return MediaFacts(unknown=f"needs more than {MAX_BYTES // 1024**2} MiB to be understood")
+
+
+async def _ignored(work: Callable[[], Awaitable[object]]) -> None:
+    """Do work whose result nobody waits for."""
+    await asyncio.gather(work(), return_exceptions=True)
 
 
 class _Flight:
