@@ -91,7 +91,7 @@ class Template:
                 self._control.close()
                 raise
         self._control.setblocking(False)
-        self._ending: asyncio.Future[int] | None = None
+        self._ending: asyncio.Future[None] | None = None
         self.started = now
         self.looks = self.children = 0
         self.lost = False
@@ -120,8 +120,15 @@ class Template:
             # Its number cannot be used again before it is reaped, so that the signal hits nobody else.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            self._ending = asyncio.ensure_future(asyncio.to_thread(self._process.wait))
+            self._ending = asyncio.ensure_future(asyncio.to_thread(self._reap))
         await asyncio.wait([self._ending])
+
+    def _reap(self) -> None:
+        self._process.wait()
+        # Its children are now those of the first process, which in a container may be this one.
+        with suppress(ChildProcessError):
+            while True:
+                os.waitpid(-self._process.pid, 0)
 
 
 class Children:

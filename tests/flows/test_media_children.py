@@ -5,11 +5,13 @@ end says of a file, is `test_media_probe.py`.
 """
 
 import asyncio
+import ctypes
 import random
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -188,6 +190,24 @@ async def test_a_look_whose_template_is_killed_is_made_again() -> None:
         file.gate.set()
         assert "h264" == (await held).codec
         await until(lambda: not template.is_running() and not worker.is_running())
+
+
+@linux
+async def test_the_first_process_of_a_container_reaps_what_a_template_leaves() -> None:
+    """The child of a template that was killed is inherited by the first process; if that is ours, it is no zombie."""
+    inherit_orphans, file = partial(ctypes.CDLL(None).prctl, 36), Held()
+    assert 0 == inherit_orphans(1, 0, 0, 0)
+    try:
+        async with Prober() as prober:
+            held = file.start(prober)
+            await file.asked.wait()
+            template, (worker,) = only_template(), workers()
+            template.kill()
+            file.gate.set()
+            assert "h264" == (await held).codec
+            assert [False, False] == [template.is_running(), worker.is_running()]
+    finally:
+        inherit_orphans(0, 0, 0, 0)
 
 
 async def test_a_file_whose_looks_lose_every_template_is_unknown() -> None:
