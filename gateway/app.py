@@ -26,6 +26,7 @@ from gateway.http.serving import HttpServer
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.jobs.runner import Jobs, JobsConfig
+from gateway.media.probe import Prober
 from gateway.readiness import Readiness
 from gateway.rpc import event_to_proto, services
 from gateway.server import GrpcServer, build_server, call_policy
@@ -190,6 +191,7 @@ async def build_domain(
         db=resources.db,
         sealer=sealer,
         blobs=upload_store.open_store(settings),
+        prober=Prober(max_concurrent=settings.media_concurrency),
         listener=listener,
         providers=found,
         tokens=tokens,
@@ -204,6 +206,7 @@ async def build_domain(
         loopback_vendors=settings.allow_loopback_vendors,
         agency_upload_bytes=settings.agency_upload_bytes,
     )
+    started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain
 
 

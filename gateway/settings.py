@@ -80,6 +80,9 @@ class Settings(BaseSettings):
         ge=0,
         description="Bytes of a local disk that uploads leave free; if unset, 1 GiB, but at most a tenth of the disk.",
     )
+    media_concurrency: int = Field(
+        2, ge=1, le=64, description="Media files that one process looks into at the same time, each in a child process."
+    )
     grpc_address: str = Field("127.0.0.1:50051", description="Address of the gRPC server; port 0 picks a free one.")
     http_address: str = Field("127.0.0.1:8080", description="Address of the HTTP edge; port 0 picks a free one.")
     public_url: str = Field(

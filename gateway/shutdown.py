@@ -22,6 +22,7 @@ class Part(Enum):
     UPLOADS = auto()
     HTTP = auto()
     FETCHES = auto()
+    LOOKS = auto()
     TOKENS = auto()
     VENDORS = auto()
     NOTIFICATIONS = auto()
@@ -39,7 +40,8 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     (Part.UPLOADS,),
     # Callbacks of consents and webhooks were accepted until here.
     (Part.HTTP,),
-    (Part.FETCHES,),
+    # Whoever waited for a look into a file has ended; what was looked into ahead is looked into again when needed.
+    (Part.FETCHES, Part.LOOKS),
     # Pairs that a vendor has issued are saved, perhaps after another call to the vendor.
     (Part.TOKENS,),
     (Part.VENDORS,),

@@ -3,22 +3,21 @@
 Owns the limits that the parent enforces (wall-clock time, bytes, concurrency) and the protocol with the child. The
 parent sends the file's size. The child requests ranges (`R`, first, count), answered with exactly that many bytes, and
 ends with the result (`D`, 0, length, then JSON with the fields of `MediaFacts`). The child's own limits are in
-`worker.py`; where the bytes are stored is up to the caller.
+`worker.py`, where children come from in `children.py`; where the bytes are stored is up to the caller.
 """
 
 import asyncio
 import json
 import signal
-import socket
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+from typing import Any, Self
 
 import structlog
 
+from gateway.media.backlog import Backlog
+from gateway.media.children import Child, Children, TemplateLost, receive
 from gateway.media.facts import MediaFacts
 from gateway.media.remote import MAX_BYTES, MESSAGE, SIZE
 
@@ -28,7 +27,7 @@ MAX_CONCURRENT = 2
 WALL_SECONDS = 10.0
 MAX_RANGE = 1024**2
 MAX_ANSWER = 16 * 1024
-COMMAND = (sys.executable, "-I", "-B", "-m", "gateway.media.worker")
+COMMAND = (sys.executable, "-I", "-B", "-m", "gateway.media.template")
 # Signals with which a file can end the worker: FFmpeg crashed.
 _BY_THE_FILE = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
@@ -45,7 +44,10 @@ class _TooMuch(Exception):
 
 
 class Prober:
-    """Probes files, a few concurrently; concurrent probes with the same key share one run."""
+    """Probes files, a few concurrently; concurrent probes with the same key share one run.
+
+    Close it, or use it as a context manager: it keeps a process for its next file.
+    """
 
     def __init__(
         self,
@@ -53,12 +55,50 @@ class Prober:
         max_concurrent: int = MAX_CONCURRENT,
         wall_seconds: float = WALL_SECONDS,
         command: Sequence[str] = COMMAND,
+        **replacement: Any,
     ) -> None:
-        """Prepare the prober; no process is started before the first file."""
+        """Prepare the prober; no process is started before the first file. `replacement` is passed to Children."""
         self._semaphore = asyncio.Semaphore(max_concurrent)
         self._wall_seconds = wall_seconds
-        self._command = tuple(command)
+        self._children = Children(command, **replacement)
         self._flights: dict[str, _Flight] = {}
+        self._backlog = Backlog[Callable[[], Awaitable[object]]]()
+        # A place is left to callers who wait.
+        self._max_ahead = max(1, max_concurrent - 1)
+        self._ahead: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End everything; probes that are still running raise ProbeFailed, and so do later ones."""
+        self._backlog.clear()
+        for task in self._ahead:
+            task.cancel()
+        await asyncio.gather(*self._ahead, return_exceptions=True)
+        await self._children.close()
+
+    def later(self, group: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Do `work()`, which looks into a file, once a place is free that no caller of `look` waits for.
+
+        Groups take turns. If too much waits already, it is forgotten; whatever it raises is its own concern.
+        """
+        if self._backlog.add(group, work):
+            self._start_later()
+
+    def _start_later(self) -> None:
+        while self._backlog and len(self._ahead) < self._max_ahead and not self._semaphore.locked():
+            # In a context of its own: the call that asked for it has ended, with its deadline and its caller.
+            task = asyncio.get_running_loop().create_task(_ignored(self._backlog.pop()), context=Context())
+            self._ahead.add(task)
+            task.add_done_callback(self._ended_ahead)
+
+    def _ended_ahead(self, task: "asyncio.Task[None]") -> None:
+        self._ahead.discard(task)
+        self._start_later()
 
     async def shared(self, key: str, look: Callable[[], Awaitable[MediaFacts]]) -> MediaFacts:
         """Run `look()`, or join the run with the same key; the run is cancelled once nobody waits for it any more."""
@@ -82,68 +122,37 @@ class Prober:
 
         Raises ProbeFailed, and whatever `read` raises.
         """
-        async with self._semaphore:
-            try:
-                async with asyncio.timeout(self._wall_seconds), self._child() as child:
-                    return await _talk(child, size, read)
-            except _TooMuch:
-                return MediaFacts(unknown=f"needs more than {MAX_BYTES // 1024**2} MiB to be understood")
-            except TimeoutError:
-                # An expensive file exhausts its CPU limit first: here the machine, or the storage, was slow.
-                raise ProbeFailed("looking into the file took too long") from None
-            except OSError as error:
-                raise ProbeFailed(type(error).__name__) from error
-
-    @asynccontextmanager
-    async def _child(self) -> AsyncIterator["_Child"]:
-        """Run the worker for the length of a block; it is killed afterwards, however the block ends.
-
-        It inherits no environment, because ours holds keys. Its own session keeps a terminal's Ctrl-C away from it.
-        """
-        ours, theirs = socket.socketpair()
         try:
-            with theirs:
-                process = self._start(theirs.fileno())
-            try:
-                reader, writer = await asyncio.open_connection(sock=ours)
-                try:
-                    yield _Child(process, reader, writer)
-                finally:
-                    writer.transport.abort()
-            finally:
-                process.kill()
-                await _reap(process)
+            async with self._semaphore, asyncio.timeout(self._wall_seconds):
+                return await self._look(size, read)
+        except TimeoutError:
+            # An expensive file exhausts its CPU limit first: here the machine, or the storage, was slow.
+            raise ProbeFailed("looking into the file took too long") from None
+        except TemplateLost as error:
+            raise ProbeFailed(str(error)) from None
+        except OSError as error:
+            raise ProbeFailed(type(error).__name__) from error
         finally:
-            ours.close()
+            self._start_later()
 
-    def _start(self, talk: int) -> "subprocess.Popen[bytes]":
-        """Start the worker; `talk` becomes its standard input and output.
+    async def _look(self, size: int, read: Read) -> MediaFacts:
+        try:
+            return await self._look_once(size, read)
+        except TemplateLost:
+            # No fault of the file, about which nothing is known: once more, from a new template.
+            return await self._look_once(size, read)
 
-        Not through the event loop, which may fork: gRPC's fork handlers sometimes crash the child, and a good file
-        would be reported as unreadable. `subprocess` uses `vfork` here, which runs no handlers.
-        """
-        silent = subprocess.DEVNULL
-        return subprocess.Popen(
-            self._command, stdin=talk, stdout=talk, stderr=silent, env={}, cwd="/", start_new_session=True
-        )
-
-
-async def _reap(process: "subprocess.Popen[bytes]") -> None:
-    """Wait until a killed process has exited, even if the caller is cancelled meanwhile."""
-    gone = asyncio.ensure_future(asyncio.to_thread(process.wait))
-    try:
-        await asyncio.wait([gone])
-    finally:
-        await asyncio.wait([gone])
+    async def _look_once(self, size: int, read: Read) -> MediaFacts:
+        try:
+            async with self._children.child() as child:
+                return await _talk(child, size, read)
+        except _TooMuch:
+            return MediaFacts(unknown=f"needs more than {MAX_BYTES // 1024**2} MiB to be understood")
 
 
-@dataclass(frozen=True, slots=True)
-class _Child:
-    """A running worker and its streams."""
-
-    process: "subprocess.Popen[bytes]"
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+async def _ignored(work: Callable[[], Awaitable[object]]) -> None:
+    """Do work whose result nobody waits for."""
+    await asyncio.gather(work(), return_exceptions=True)
 
 
 class _Flight:
@@ -154,32 +163,31 @@ class _Flight:
         self.waiting = 0
 
 
-async def _talk(child: _Child, size: int, read: Read) -> MediaFacts:
+async def _talk(child: Child, size: int, read: Read) -> MediaFacts:
     """Serve the child's requests until it sends the result."""
-    sent = 0
+    sent, loop = 0, asyncio.get_running_loop()
     try:
-        child.writer.write(SIZE.pack(size))
+        await loop.sock_sendall(child.talk, SIZE.pack(size))
         while True:
-            kind, first, count = MESSAGE.unpack(await child.reader.readexactly(MESSAGE.size))
+            kind, first, count = MESSAGE.unpack(await receive(child.talk, MESSAGE.size))
             if kind == b"D":
-                return _facts(await child.reader.readexactly(min(count, MAX_ANSWER)))
+                return _facts(await receive(child.talk, min(count, MAX_ANSWER)))
             if kind != b"R" or not 0 < count <= MAX_RANGE or first + count > size:
                 raise ProbeFailed("the worker asked for what does not exist")
             sent += count
             if sent > MAX_BYTES:
                 raise _TooMuch
-            child.writer.write(await read(first, first + count))
-            await child.writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
+            await loop.sock_sendall(child.talk, await read(first, first + count))
+    except (EOFError, ConnectionError):
         return await _ended(child)
 
 
-async def _ended(child: _Child) -> MediaFacts:
+async def _ended(child: Child) -> MediaFacts:
     """Handle a child that exited without a result: return facts if the file caused it, else raise ProbeFailed.
 
-    To have used up its time is no fault of the file.
+    To have used up its time is no fault of the file. Raises TemplateLost if nobody knows how it ended.
     """
-    code = await asyncio.to_thread(child.process.wait)
+    code = await child.end()
     log.warning("media.worker_ended", code=code)
     if -code == signal.SIGXCPU:
         return MediaFacts(unknown="needs too much processor time to be read")

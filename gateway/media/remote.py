@@ -1,6 +1,6 @@
 """The file being probed, as the worker sees it: ranges of bytes that it requests from the parent.
 
-Owns the protocol's requests, the cache and the worker's own bounds. Does not know formats, nor where the bytes are.
+Owns the protocol's messages, the cache and the worker's own bounds. Does not know formats, nor where the bytes are.
 """
 
 import os
@@ -13,6 +13,9 @@ NEAR = 4096
 MAX_BYTES = 64 * 1024**2
 MESSAGE = struct.Struct(">cQI")
 SIZE = struct.Struct(">Q")
+FORK = b"F"
+STATUS = struct.Struct(">i")
+"""How a worker ended: an exit code, or the negative number of a signal."""
 
 
 class BoundReached(Exception):

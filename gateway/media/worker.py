@@ -1,17 +1,15 @@
-"""The sandboxed process that probes one file: it has no network, no files, little memory and little time.
+"""The look into one file: bounds on everything that a file must not be able to use, then FFmpeg.
 
-Owns parsing the file with FFmpeg. It requests bytes from the parent on standard output and receives them on standard
-input, so it can read nothing else. Does not know where the bytes are stored or what the result is used for. Run as
-`python -I -B -m gateway.media.worker`; the protocol is described in `probe.py`.
+Owns those bounds, and parsing the file. It requests bytes from the parent on standard output and receives them on
+standard input, so it can read nothing else; the protocol is described in `probe.py`. Does not know where the bytes are
+stored or what the result is used for, nor how its process came to be (`template.py`).
 """
 
-import importlib
 import json
-import pkgutil
+import os
 import resource
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -40,36 +38,39 @@ _NOT_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def main() -> None:
-    """Probe one file, whose size the parent sends first."""
-    av.logging.set_level(None)
-    _import_all()
-    confine()
+    """Probe one file, whose size the parent sends first, in a process that is confined already."""
     (size,) = SIZE.unpack(receive(SIZE.size))
     answer = json.dumps(look(Remote(size), Walk(time.monotonic))).encode()
     send(MESSAGE.pack(b"D", 0, len(answer)) + answer)
 
 
-def _import_all() -> None:
-    """Import the modules that PyAV imports lazily: once confined, the process can open no files."""
-    for module in pkgutil.walk_packages(av.__path__, "av."):
-        if not module.name.endswith(("__main__", "datasets")):
-            importlib.import_module(module.name)
-
-
 def confine() -> None:
     """Drop what a file must not be able to use: files, sockets, processes, memory, time."""
-    with suppress(FileNotFoundError), open("/proc/self/statm") as pages:
-        # Only Linux reports the memory in use, and only Linux enforces the limit.
-        _limit(resource.RLIMIT_AS, int(pages.read().split()[0]) * resource.getpagesize() + MEMORY)
+    if in_use := _address_space():
+        limit(resource.RLIMIT_AS, in_use + MEMORY)
     for what in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
-        _limit(what, 0)
+        limit(what, 0)
     # No new file descriptors, not even in place of closed ones; the open ones keep working.
-    _limit(resource.RLIMIT_NOFILE, 0)
+    limit(resource.RLIMIT_NOFILE, 0)
     # The soft limit ends the process with SIGXCPU, which distinguishes it from one that the system killed.
-    _limit(resource.RLIMIT_CPU, CPU_SECONDS, 2)
+    limit(resource.RLIMIT_CPU, CPU_SECONDS, 2)
 
 
-def _limit(what: int, soft: int, slack: int = 0) -> None:
+def _address_space() -> int:
+    """Return the bytes of address space in use, 0 where the system does not say: only Linux does, and only Linux
+    enforces the limit.
+    """
+    try:
+        pages = os.open("/proc/self/statm", os.O_RDONLY)
+    except FileNotFoundError:
+        return 0
+    try:
+        return int(os.read(pages, 64).split()[0]) * resource.getpagesize()
+    finally:
+        os.close(pages)
+
+
+def limit(what: int, soft: int, slack: int = 0) -> None:
     """Set a limit, unless a lower one is already set."""
     _, current = resource.getrlimit(what)
     hard = soft + slack if current == resource.RLIM_INFINITY else min(soft + slack, current)
@@ -263,7 +264,3 @@ def _times(container: Any, stream: Any) -> list[int]:
         if len(times) >= FRAMES or size > FRAME_BYTES:
             break
     return times
-
-
-if __name__ == "__main__":
-    main()

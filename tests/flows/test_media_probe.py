@@ -8,13 +8,12 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import grpc
 import psutil
@@ -23,7 +22,7 @@ import pytest
 from gateway.domain.locations import Owners
 from gateway.errors import GatewayUnavailable, MediaInvalid
 from gateway.media.facts import MediaFacts
-from gateway.media.probe import ProbeFailed, Prober, Read
+from gateway.media.probe import ProbeFailed, Prober
 from gateway.media.remote import MAX_BYTES
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
@@ -40,6 +39,7 @@ from socialgateway.v1 import (
 from storage import uploads
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.probing import kept, look, standing_in, templates, watched, workers
 from tests.fixtures.waiting import until
 from tests.rpc import serving
 
@@ -48,34 +48,11 @@ LITTLE = 48 * MIB
 """What a look may add to our own memory, whatever the file is."""
 
 
-def reading(data: bytes) -> Read:
-    """Return a file's bytes as its store does."""
-
-    async def read(first: int, end: int) -> bytes:
-        return data[first:end]
-
-    return read
-
-
-def workers() -> list[psutil.Process]:
-    """Return this process's children that look into files, those that are dead and not reaped included.
-
-    Of a dead one only the program's name is left; a PostgreSQL that another test killed is not meant.
-    """
-    found = []
-    for child in psutil.Process().children():
-        with suppress(psutil.NoSuchProcess):
-            dead = child.status() == psutil.STATUS_ZOMBIE and child.name().lower().startswith("python")
-            if dead or any("gateway.media" in part for part in child.cmdline()):
-                found.append(child)
-    return found
-
-
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
-    """After every test no worker is left, neither running nor dead."""
+    """After every test no worker is left, neither running nor dead, and no template."""
     yield
-    assert [] == workers()
+    assert [] == workers() + templates()
 
 
 @pytest.fixture
@@ -83,12 +60,8 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Yield a stage with a quiet vendor."""
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False, posts_per_day=None)) as made:
         yield made
-
-
-def standing_in(code: str) -> tuple[str, ...]:
-    """Return a worker that does something else than looking, under the same bounds."""
-    start = "import json, os, socket, sys\nfrom gateway.media import worker\nworker.confine()\n"
-    return (sys.executable, "-I", "-B", "-c", start + code)
+        # That of the stage, or the one that a test put in its place.
+        await made.domain.prober.close()
 
 
 # --- what is found ----------------------------------------------------------------------------------------------------
@@ -121,7 +94,7 @@ def standing_in(code: str) -> tuple[str, ...]:
 async def test_what_a_file_is_is_found(make: Callable[[], bytes], expected: MediaFacts) -> None:
     """Container, codec, duration, rate and sides of every kind that may be uploaded are those it was made with."""
     data = make()
-    assert expected == await Prober().look(len(data), reading(data))
+    assert expected == await look(data)
 
 
 async def test_little_of_a_large_file_is_read() -> None:
@@ -133,7 +106,8 @@ async def test_little_of_a_large_file_is_read() -> None:
         asked[0] += end - first
         return head[first:end].ljust(end - first, b"\x55")
 
-    facts = await Prober().look(size, read)
+    async with Prober() as prober:
+        facts = await prober.look(size, read)
 
     assert ("h264", "") == (facts.codec, facts.trouble)
     assert asked[0] < MIB
@@ -148,7 +122,7 @@ async def test_a_file_that_is_no_medium_is_said_to_be_none(name: str) -> None:
     """Broken headers, lists of other files and plain nonsense end at once, as a fact about the file."""
     data = media.HOSTILE[name]
     async with asyncio.timeout(8):
-        facts = await Prober().look(len(data), reading(data))
+        facts = await look(data)
     assert facts.trouble
 
 
@@ -157,7 +131,7 @@ async def test_a_file_cannot_take_much_memory() -> None:
     and no fault of the file.
     """
     data, before = media.many_samples(50_000_000), psutil.Process().memory_info().rss
-    facts = await Prober().look(len(data), reading(data))
+    facts = await look(data)
     assert ("", "needs too much memory to be read") == (facts.trouble, facts.unknown)
     assert psutil.Process().memory_info().rss - before < LITTLE
 
@@ -167,7 +141,7 @@ async def test_a_file_of_many_parts_is_given_up(make: Callable[[int], bytes], co
     """Thousands of tracks or levels are not followed."""
     data = make(count)
     async with asyncio.timeout(8):
-        facts = await Prober().look(len(data), reading(data))
+        facts = await look(data)
     assert facts.trouble or facts.unknown
 
 
@@ -181,7 +155,8 @@ async def test_a_file_cannot_make_us_read_it_all() -> None:
         asked[0] += end - first
         return media.FTYP + piece[: end - len(media.FTYP)] if first == 0 else piece[first % 8 :][: end - first]
 
-    facts = await Prober(wall_seconds=60).look(4096 * MIB, read)
+    async with Prober(wall_seconds=60) as prober:
+        facts = await prober.look(4096 * MIB, read)
 
     assert ("", "has more parts than are visited here") == (facts.trouble, facts.unknown)
     assert asked[0] <= MAX_BYTES
@@ -191,7 +166,7 @@ async def test_a_file_cannot_make_us_read_it_all() -> None:
 @pytest.mark.chaos
 async def test_a_file_cannot_take_much_time() -> None:
     """A reader that loops is ended by its processor time, a bound of ours: nothing is known about the file."""
-    facts = await Prober(wall_seconds=60, command=standing_in("while True: pass")).look(10, reading(b""))
+    facts = await look(bytes(10), wall_seconds=60, command=standing_in("while True: pass"))
     assert ("", "needs too much processor time to be read") == (facts.trouble, facts.unknown)
 
 
@@ -213,7 +188,8 @@ async def main():
     data = media.clip()
     async def read(first, end):
         return data[first:end]
-    facts = await Prober().look(len(data), read)
+    async with Prober() as prober:
+        facts = await prober.look(len(data), read)
     print(facts.codec, forks)
 
 uvloop.run(main())
@@ -229,7 +205,7 @@ def test_a_worker_is_started_without_the_handlers_of_fork() -> None:
 
 async def test_a_reader_that_crashes_is_the_files_fault() -> None:
     """FFmpeg stumbling over a file says that the file cannot be read."""
-    facts = await Prober(command=standing_in("os.abort()")).look(10, reading(b""))
+    facts = await look(bytes(10), command=standing_in("os.abort()"))
     assert "cannot be read: its reader gave up" == facts.trouble
 
 
@@ -251,7 +227,7 @@ os.write(1, worker.MESSAGE.pack(b"D", 0, len(answer)) + answer)
 """
     os.environ["GATEWAY_CANARY"] = "a key"
     try:
-        facts = await Prober(command=standing_in(code)).look(10, reading(b""))
+        facts = await look(bytes(10), command=standing_in(code))
     finally:
         del os.environ["GATEWAY_CANARY"]
     assert "no no no no" == facts.trouble
@@ -274,14 +250,14 @@ os.write(1, worker.MESSAGE.pack(b"D", 0, len(answer)) + answer)
 async def test_a_worker_that_was_taken_over_is_not_believed(code: str) -> None:
     """Impossible ranges and malformed worker answers are no media facts, and are not stored."""
     with pytest.raises(ProbeFailed):
-        await Prober(command=standing_in(code)).look(10, reading(b"0123456789"))
+        await look(b"0123456789", command=standing_in(code))
 
 
 @pytest.mark.parametrize("command", [("/nowhere/python",), (sys.executable, "-I", "-c", "import nothing_like_it")])
 async def test_a_machine_that_cannot_look_knows_nothing(command: tuple[str, ...]) -> None:
     """A worker that does not start is no fact about the file."""
     with pytest.raises(ProbeFailed):
-        await Prober(command=command).look(10, reading(b""))
+        await look(bytes(10), command=command)
 
 
 async def test_a_store_that_does_not_answer_is_not_waited_for() -> None:
@@ -291,71 +267,34 @@ async def test_a_store_that_does_not_answer_is_not_waited_for() -> None:
         await asyncio.Event().wait()
         return b""
 
-    with pytest.raises(ProbeFailed):
-        await Prober(wall_seconds=1).look(10_000, read)
+    async with Prober(wall_seconds=1) as prober:
+        with pytest.raises(ProbeFailed):
+            await prober.look(10_000, read)
+        assert [] == workers()
 
 
 async def test_two_are_looked_into_at_once() -> None:
     """However many files wait, two workers run, and every file gets its turn; a cancelled look ends its worker."""
-    prober, gate, asked = Prober(), asyncio.Event(), [0]
+    gate, asked = asyncio.Event(), [0]
 
     async def read(first: int, end: int) -> bytes:
         asked[0] += 1
         await gate.wait()
         return media.clip()[first:end]
 
-    looks = [asyncio.create_task(prober.look(len(media.clip()), read)) for _ in range(6)]
-    await until(lambda: asked[0] == 2)
-    assert 2 == len(workers())
-    looks[0].cancel()
-    await asyncio.wait(looks[:1])
-    await until(lambda: asked[0] == 3)
-    assert 2 == len(workers())
-    gate.set()
-    assert ["h264"] * 5 == [facts.codec for facts in await asyncio.gather(*looks[1:])]
+    async with Prober() as prober:
+        looks = [asyncio.create_task(prober.look(len(media.clip()), read)) for _ in range(6)]
+        await until(lambda: asked[0] == 2)
+        assert 2 == len(workers())
+        looks[0].cancel()
+        await asyncio.wait(looks[:1])
+        await until(lambda: asked[0] == 3)
+        assert 2 == len(workers())
+        gate.set()
+        assert ["h264"] * 5 == [facts.codec for facts in await asyncio.gather(*looks[1:])]
 
 
 # --- when it is done --------------------------------------------------------------------------------------------------
-
-
-class Watched(Prober):
-    """The real thing, which counts, and holds bytes back until it is told to give them."""
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        self.callers = self.looks = 0
-        self.asked = asyncio.Event()
-        self.gate = asyncio.Event()
-        self.gate.set()
-
-    async def shared(self, key: str, look: Callable[[], Awaitable[MediaFacts]]) -> MediaFacts:
-        """Count who asks."""
-        self.callers += 1
-        return await super().shared(key, look)
-
-    async def look(self, size: int, read: Read) -> MediaFacts:
-        """Look, when the gate is open."""
-        self.looks += 1
-
-        async def held(first: int, end: int) -> bytes:
-            self.asked.set()
-            await self.gate.wait()
-            return await read(first, end)
-
-        return await super().look(size, held)
-
-
-def watched(stage: Stage, **values: Any) -> Watched:
-    """Let the stage look through such a prober."""
-    prober = Watched(**values)
-    stage.domain = replace(stage.domain, prober=prober)
-    return prober
-
-
-async def kept(stage: Stage, upload: str) -> dict[str, Any] | None:
-    """Return what is kept of a look."""
-    async with stage.domain.db.read() as tx:
-        return (await uploads.get(tx, LOCATION, upload)).media
 
 
 async def test_an_upload_is_looked_into_once(stage: Stage) -> None:

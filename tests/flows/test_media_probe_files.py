@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from gateway.media.facts import MediaFacts
-from gateway.media.probe import Prober, Read
+from gateway.media.probe import Prober
 from tests.fixtures import media
+from tests.fixtures.probing import look, reading
 
 GIB = 1024**3
 EBML = b"\x1a\x45\xdf\xa3\x8b\x42\x82\x84webm\x42\x87\x81\x04"
@@ -35,15 +36,6 @@ STRANGERS = {
 """Files of other kinds, and of the right ones that are cut or swollen."""
 
 
-def reading(data: bytes) -> Read:
-    """Return a file's bytes as its store does."""
-
-    async def read(first: int, end: int) -> bytes:
-        return data[first:end]
-
-    return read
-
-
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     """After every test this process has as many children as before, dead ones counted."""
@@ -55,7 +47,7 @@ def nothing_left() -> Iterator[None]:
 @pytest.mark.parametrize("name", STRANGERS)
 async def test_a_file_of_another_kind_is_a_fact(name: str) -> None:
     """Files of other kinds, cut files and swollen headers are said to be unreadable, within the worker's time."""
-    facts = await Prober().look(len(STRANGERS[name]), reading(STRANGERS[name]))
+    facts = await look(STRANGERS[name])
     assert facts.trouble
 
 
@@ -69,7 +61,7 @@ async def test_a_file_of_another_kind_is_a_fact(name: str) -> None:
 )
 async def test_a_codec_that_nobody_knows_is_a_fact(data: bytes, container: str) -> None:
     """A video whose codec cannot be decoded here is a video of no known codec; the machine is not blamed for it."""
-    facts = await Prober().look(len(data), reading(data))
+    facts = await look(data)
     assert (container, "", "") == (facts.container, facts.codec, facts.trouble)
 
 
@@ -83,7 +75,7 @@ async def test_a_codec_that_nobody_knows_is_a_fact(data: bytes, container: str) 
 async def test_the_largest_sides_that_may_be_posted_are_read(codec: str, container: str, name: str) -> None:
     """4096 pixels a side, the most that TikTok takes, fit into the worker's memory and time."""
     data = media.clip(seconds=0.01, width=4096, height=4096, codec=codec, container=container)
-    facts = await Prober().look(len(data), reading(data))
+    facts = await look(data)
     assert (name, 4096, 4096, "") == (facts.codec, facts.width, facts.height, facts.trouble)
 
 
@@ -102,7 +94,8 @@ async def test_a_head_at_the_end_costs_two_ranges() -> None:
             given[max(0, GIB - len(tail) - first) :] = tail[max(0, first - GIB + len(tail)) :][: end - first]
         return bytes(given)
 
-    facts = await Prober().look(GIB, read)
+    async with Prober() as prober:
+        facts = await prober.look(GIB, read)
 
     assert MediaFacts("mp4", "h264", 1000, 30, 360, 640) == facts
     assert [0, GIB] == [asked[0][0], asked[-1][1]]
@@ -133,26 +126,27 @@ def _damaged(count: int) -> Iterator[bytes]:
 @pytest.mark.chaos
 async def test_whatever_is_damaged_the_answer_is_a_fact() -> None:
     """No damaged file is taken for a fault of the machine, for which the post would wait."""
-    prober = Prober()
-    found = await asyncio.gather(*(prober.look(len(data), reading(data)) for data in _damaged(35)))
+    async with Prober() as prober:
+        found = await asyncio.gather(*(prober.look(len(data), reading(data)) for data in _damaged(35)))
     assert {True, False} == {bool(facts.trouble) for facts in found}
 
 
 @pytest.mark.chaos
 async def test_looks_that_are_cancelled_at_any_moment_leave_nothing() -> None:
     """Whether the worker starts, asks or ends when its caller goes away, even twice, it is ended and reaped."""
-    prober, chance, data = Prober(max_concurrent=4), random.Random(5), media.clip()
+    chance, data = random.Random(5), media.clip()
     before = psutil.Process().num_fds()
-    for _ in range(12):
-        looks = [asyncio.create_task(prober.look(len(data), reading(data))) for _ in range(4)]
-        # The moment is what is varied; nothing is awaited by it.
-        await asyncio.sleep(chance.random() * 0.25)
-        for _ in range(2):
-            for look in looks:
-                look.cancel()
-            await asyncio.sleep(0)
-        await asyncio.gather(*looks, return_exceptions=True)
-    # And nobody's turn is lost.
-    facts = await asyncio.gather(*(prober.look(len(data), reading(data)) for _ in range(4)))
+    async with Prober(max_concurrent=4) as prober:
+        for _ in range(12):
+            looks = [asyncio.create_task(prober.look(len(data), reading(data))) for _ in range(4)]
+            # The moment is what is varied; nothing is awaited by it.
+            await asyncio.sleep(chance.random() * 0.25)
+            for _ in range(2):
+                for look in looks:
+                    look.cancel()
+                await asyncio.sleep(0)
+            await asyncio.gather(*looks, return_exceptions=True)
+        # And nobody's turn is lost.
+        facts = await asyncio.gather(*(prober.look(len(data), reading(data)) for _ in range(4)))
     assert {"h264"} == {each.codec for each in facts}
     assert psutil.Process().num_fds() <= before + 4

@@ -1,4 +1,5 @@
-"""Probing uploads: once, when an upload is complete and a post needs it; the facts are stored with it.
+"""Probing uploads: once, in the background when an upload is complete, or when a post needs it before; the facts are
+stored with it.
 
 Owns that rule, and what a failed probe means. How a file is probed is `gateway/media`, what its facts allow is
 `gateway/domain/preflight/media_rules.py`.
@@ -6,15 +7,19 @@ Owns that rule, and what a failed probe means. How a file is probed is `gateway/
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads as upload_rules
 from gateway.errors import GatewayUnavailable
+from gateway.media import types
 from gateway.media.facts import VERSION, MediaFacts
 from gateway.media.probe import ProbeFailed
+from gateway.media.types import Kind
 from storage import uploads
+from storage.places import work_in
 from storage.states import UploadState
 from storage.uploads import UploadRow
 
@@ -35,6 +40,26 @@ async def facts_of(domain: Domain, files: Sequence[UploadRow]) -> dict[str, Medi
         for probe in probes:
             probe.cancel()
         await asyncio.gather(*probes, return_exceptions=True)
+
+
+def look_ahead(domain: Domain, file: UploadRow) -> None:
+    """Probe an upload that has just been completed in the background, so that its first post need not wait.
+
+    If too many wait already, or this process ends before its turn, it is probed when a post needs it.
+    """
+    if types.kind_of(file.mime_type) is not Kind.SHEET:
+        domain.prober.later(file.location, partial(_look_ahead, domain, file.location, file.id))
+
+
+async def _look_ahead(domain: Domain, location: str, upload: str) -> None:
+    work_in(location)
+    try:
+        # Read again: meanwhile it may have been deleted, or a post may have been first.
+        file = await upload_rules.get(domain, location, upload)
+        await facts_of(domain, [file])
+    except Exception as error:
+        # Nothing is stored, and whoever needs the facts will meet the same.
+        log.info("media.not_looked_ahead", upload=f"{location}/{upload}", error=type(error).__name__)
 
 
 async def _facts(domain: Domain, file: UploadRow) -> MediaFacts:

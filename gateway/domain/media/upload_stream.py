@@ -16,6 +16,7 @@ import structlog
 
 from gateway.aip import names
 from gateway.domain.context import Domain
+from gateway.domain.media import probe
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.media.upload_slots import MIB, Piece, UploadSlots
 from gateway.errors import (
@@ -73,7 +74,9 @@ async def _run(writer: "Writer", first: Piece, pieces: AsyncIterator[Piece]) -> 
     while piece is not None:
         await writer.write(piece)
         if piece.finish:
-            return await _finish(writer)
+            complete = await _finish(writer)
+            probe.look_ahead(writer.domain, complete)
+            return complete
         piece = await anext(pieces, None)
     await writer.flush()
     return await upload_rules.get(writer.domain, writer.location, writer.upload)
