@@ -154,8 +154,8 @@ def get(name: str) -> Any:
 def write_own(level: str, name: str, event: str, values: Mapping[str, Any]) -> None:
     """Write a line of the logger `name` that is made only of our own values.
 
-    There is no secret to search for in it, so as JSON it does without the chain, which costs ten times as much. `values`
-    must have the request id.
+    There is no secret to search for in it, so as JSON it does without the chain, which costs ten times as much.
+    `values` must have the request id.
     """
     if _direct is None:
         getattr(get(name), level)(event, **values)
