@@ -9,19 +9,29 @@ import pkgutil
 from functools import cache
 from pathlib import Path
 
+from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import ProgrammingError
 from sqlmodel import SQLModel
 
 import storage
 from storage.database import Database
 
+_REVISION = text("SELECT version_num FROM alembic_version")
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
 
 
 async def current(db: Database) -> str | None:
     """Return the revision of the database, or None when it was never migrated."""
     async with db.read() as tx:
-        return await (await tx.connection()).run_sync(current_of)
+        try:
+            # In one statement, because a server asks every second.
+            revision: str | None = (await tx.execute(_REVISION)).scalar_one_or_none()
+        except ProgrammingError as error:
+            if isinstance(error.orig, UndefinedTable):
+                return None
+            raise
+        return revision
 
 
 async def is_current(db: Database) -> bool:
@@ -44,7 +54,7 @@ def current_of(connection: Connection) -> str | None:
     """Return the revision of a connection's database, or None when it was never migrated."""
     if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
         return None
-    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    revision: str | None = connection.scalar(_REVISION)
     return revision
 
 

@@ -18,6 +18,7 @@ from gateway.domain.publishing import queue, retry_policy
 from gateway.domain.quotas.sliding_window import CALL_SECONDS
 from gateway.domain.webhooks import deliveries as webhook_deliveries
 from storage import authorizations, clock_steps, comments, events, idempotency, media, network_consents, quotas, videos
+from storage import due as due_rows
 from storage import webhooks as deliveries
 from storage.database import Transaction, try_advisory_lock
 
@@ -35,9 +36,11 @@ WEBHOOKS_RETENTION = timedelta(days=30)
 
 async def due(domain: Domain) -> None:
     """Enqueue all posts and deliveries that are due, batch by batch."""
-    while await queue.sweep(domain) == queue.SWEEP_LIMIT:
+    async with domain.db.read() as tx:
+        found = await due_rows.look(tx, domain.clock())
+    while found.posts and await queue.sweep(domain) == queue.SWEEP_LIMIT:
         pass
-    while await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
+    while found.webhooks and await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
         pass
 
 
