@@ -1,11 +1,14 @@
 """Migrations: upgrade, downgrade, and agreement with the tables of the code."""
 
 import asyncio
+from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+import storage
 from storage import migrate, schema
 from storage.database import Database
 
@@ -60,6 +63,14 @@ async def test_replicas_that_start_together_migrate_once(empty_database_url: str
     assert await schema.is_current(pools[0])
     for db in pools:
         await db.close()
+
+
+def test_revisions_are_those_of_the_files() -> None:
+    """What is read from the migrations' names is what Alembic reads from the migrations."""
+    scripts = ScriptDirectory(str(Path(storage.__file__).parent / "migrations"))
+    assert schema.head() == scripts.get_current_head()
+    assert all(schema.is_known(script.revision) for script in scripts.walk_revisions())
+    assert not schema.is_known("9999")
 
 
 async def test_a_newer_schema_is_left_alone(database: Database) -> None:
