@@ -17,6 +17,7 @@ from procrastinate.connector import BaseConnector, Notify
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Notification, Status
 from procrastinate.manager import JobManager, NotificationCallback
+from psycopg import AsyncConnection
 
 from storage.database import Transaction, normalize, raw_connection
 
@@ -114,12 +115,17 @@ class _Manager(JobManager):
 def queue(url: str, *, max_connections: int = POOL) -> App:
     """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`.
 
-    It prepares no statements: behind a pooler they would be another client's.
+    It prepares no statements: behind a pooler they would be another client's. Each of its statements stands alone, so
+    none needs a transaction around it.
     """
     pool: dict[str, Any] = {"min_size": 1, "max_size": max_connections, "kwargs": {"prepare_threshold": None}}
-    app = App(connector=_Connector(conninfo=normalize(url), **pool))
+    app = App(connector=_Connector(conninfo=normalize(url), configure=_without_transactions, **pool))
     app.job_manager = _Manager(app.connector)
     return app
+
+
+async def _without_transactions(connection: AsyncConnection[Any]) -> None:
+    await connection.set_autocommit(True)
 
 
 def _first_line(error: BaseException) -> str:
