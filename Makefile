@@ -65,7 +65,7 @@ fresh: $(STAMP) ## check that the generated code is what protoc generates now
 	@$(BIN)/python protos/generate.py --check
 
 test: $(STAMP) ## the tests: parallel, against real servers, no network (TESTS=tests/api ARGS="-k name" select some)
-	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/highlevel-sdk && .ci/pgbouncer)
+	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/node-packages && .ci/pgbouncer)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos and not shape" $(TESTS) $(ARGS)
 
 chaos: $(STAMP) ## the long tests: processes killed and frozen, a gibibyte sent, every fault and variant (some ten minutes)

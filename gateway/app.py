@@ -27,13 +27,14 @@ from gateway.interceptors.limits import Limits
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.jobs.runner import Jobs, JobsConfig
 from gateway.readiness import Readiness
-from gateway.rpc import services
+from gateway.rpc import event_to_proto, services
 from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings, unknown_names
 from gateway.shutdown import Part, Patience, Shutdown
 from providers import registry
 from providers.checked import checked
 from providers.http.fetch import Fetcher
+from providers.http.post import Poster
 from providers.interface import Provider
 from providers.models.grants import Grant
 from providers.models.secret import Secret
@@ -177,6 +178,8 @@ async def build_domain(
     places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
     fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback, slots=places)
     started.add(Part.FETCHES, lambda _: fetcher.close())
+    poster = Poster(allow_loopback=settings.pull_allow_loopback)
+    started.add(Part.FETCHES, lambda _: poster.close())
     replayed = await tokens.replay()
     if replayed:
         _log.warning("tokens of an earlier process were saved", count=replayed)
@@ -188,6 +191,7 @@ async def build_domain(
         providers=found,
         tokens=tokens,
         fetcher=fetcher,
+        poster=poster,
         post_watchers=Watchers(listener, posts.TOPIC),
         clock=clock,
         new_id=new_id,
@@ -256,7 +260,8 @@ async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> Jobs
         grace=settings.drain_seconds,
         queue_url=resources.listen_url,
     )
-    jobs = Jobs(domain, config)
+    with_videos = services.providers_with_videos(domain)
+    jobs = Jobs(domain, config, lambda event: event_to_proto.to_json(event, with_videos))
     started.add(Part.JOBS, lambda patience: jobs.stop(patience.grace))
     await jobs.start()
     return jobs

@@ -60,7 +60,7 @@ class EventRow:
     provider_event_id: str | None
 
 
-_COLUMNS = [col(getattr(EventTable, name)) for name in EventRow.__dataclass_fields__]
+COLUMNS = [col(getattr(EventTable, name)) for name in EventRow.__dataclass_fields__]
 
 # One round trip: increment each location's counter (in a fixed order, so that no two transactions deadlock), number the
 # events from there in the order in which they were appended, and notify. Other transactions that write events of these
@@ -156,24 +156,37 @@ async def append(
 
 
 async def after(
-    tx: Transaction, location: str, number: int, *, subject: str | None = None, limit: int
+    tx: Transaction,
+    location: str,
+    number: int,
+    *,
+    upto: int | None = None,
+    subject: str | None = None,
+    types: Sequence[str] = (),
+    limit: int,
 ) -> list[EventRow]:
-    """Return at most `limit` events of `location` after `number`, oldest first, optionally of one subject only."""
-    query = select(*_COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
+    """Return at most `limit` events of `location` after `number`, oldest first, optionally up to and including `upto`,
+    of one subject, or of these types only.
+    """
+    query = select(*COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
+    if upto is not None:
+        query = query.where(col(EventTable.number) <= upto)
     if subject is not None:
         query = query.where(col(EventTable.subject) == subject)
+    if types:
+        query = query.where(col(EventTable.type).in_(types))
     query = query.order_by(col(EventTable.number)).limit(limit)
     return [EventRow(*row) for row in (await tx.execute(query)).all()]
 
 
 async def last(tx: Transaction, location: str) -> int:
     """Return the number of the newest event of `location`, 0 when there was none."""
-    return (await _counters(tx, location))[0]
+    return (await span(tx, location))[0]
 
 
 async def pruned(tx: Transaction, location: str) -> int:
     """Return the highest event number that was pruned: a cursor below it has missed events."""
-    return (await _counters(tx, location))[1]
+    return (await span(tx, location))[1]
 
 
 async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
@@ -190,11 +203,13 @@ async def cut_queries(tx: Transaction, after: tuple[str, int], limit: int) -> tu
     return None if row is None else ((row[0], row[1]), row[2])
 
 
-async def _counters(tx: Transaction, location: str) -> Sequence[int]:
+async def span(tx: Transaction, location: str) -> tuple[int, int]:
+    """Return the number of the newest event of `location` and the highest that was pruned, 0 for none."""
     query = select(col(EventCounterTable.last), col(EventCounterTable.pruned)).where(
         col(EventCounterTable.location) == location
     )
-    return (await tx.execute(query)).one_or_none() or (0, 0)
+    found = (await tx.execute(query)).one_or_none()
+    return (0, 0) if found is None else (found[0], found[1])
 
 
 async def _flush(tx: Transaction) -> None:

@@ -139,3 +139,21 @@ class LocationClaim(StrEnum):
     """An operator assigned it."""
     GRANTED = "GRANTED"
     """A vendor's grant was connected in it."""
+
+
+class EndpointState(StrEnum):
+    """Whether events are delivered to a webhook endpoint: `webhook_endpoints.state`."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+
+
+class DisableReason(StrEnum):
+    """Why a webhook endpoint is disabled, empty while it is not: `webhook_endpoints.disable_reason`."""
+
+    NONE = ""
+    CALLER = "CALLER"
+    FAILING = "FAILING"
+    """It took nothing for days."""
+    GONE = "GONE"
+    """It answered that it is gone."""

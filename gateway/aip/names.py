@@ -72,6 +72,7 @@ POST = Pattern("locations/{location}/posts/{post}")
 POST_IMPORT = Pattern("locations/{location}/postImports/{post_import}")
 CATEGORY = Pattern("locations/{location}/connections/{connection}/categories/{category}")
 TAG = Pattern("locations/{location}/connections/{connection}/tags/{tag}")
+WEBHOOK_ENDPOINT = Pattern("locations/{location}/webhookEndpoints/{webhook_endpoint}")
 EVENT = Pattern("locations/{location}/events/{event}")
 API_KEY = Pattern("apiKeys/{api_key}")
 

@@ -40,6 +40,7 @@ SCOPES = frozenset(
         "connections.write",
         "engagement.read",
         "engagement.write",
+        "events.read",
         CLAIM_SCOPE,
         "planner.read",
         "planner.write",
@@ -49,6 +50,8 @@ SCOPES = frozenset(
         "uploads.read",
         "uploads.write",
         "videos.read",
+        "webhooks.read",
+        "webhooks.write",
     }
 )
 

@@ -14,6 +14,7 @@ from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.watchers import Watchers
 from gateway.media.probe import Prober
 from providers.http.fetch import Fetcher
+from providers.http.post import Poster
 from providers.interface import Provider
 from providers.models.secret import Secret
 from storage.blobs import BlobStore
@@ -62,3 +63,4 @@ class Domain:
     agency_upload_bytes: int = 1 << 40
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)
+    poster: Poster = field(default_factory=Poster)

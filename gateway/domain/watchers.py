@@ -37,3 +37,12 @@ class Watchers:
     def _wake_all(self) -> None:
         for key in self._waiters:
             self._wake(key)
+
+
+async def wait(changed: asyncio.Event, seconds: float) -> bool:
+    """Wait until a watched key changes, and return True; False after `seconds` without a notification."""
+    try:
+        await asyncio.wait_for(changed.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

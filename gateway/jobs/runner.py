@@ -13,11 +13,13 @@ import structlog
 from procrastinate import App
 
 from gateway.domain.context import Domain
+from gateway.domain.endpoints.deliver import Render
 from gateway.domain.publishing import queue as publish_queue
 from gateway.domain.webhooks import deliveries
 from gateway.jobs import publish, sweep
 from gateway.jobs import webhooks as webhook_task
 from gateway.jobs.clock_watch import ClockWatch
+from gateway.jobs.deliveries import Deliveries
 from storage.jobs import queue
 from storage.places import Kind, work_for
 
@@ -48,10 +50,13 @@ class JobsConfig:
 class Jobs:
     """Runs due jobs in this process until it is stopped."""
 
-    def __init__(self, domain: Domain, config: JobsConfig = JobsConfig()) -> None:
-        """Prepare the jobs; nothing runs before `start`."""
+    def __init__(self, domain: Domain, config: JobsConfig = JobsConfig(), render: Render | None = None) -> None:
+        """Prepare the jobs; nothing runs before `start`. `render` writes the events that are delivered to webhook
+        endpoints; without it none are.
+        """
         self._domain = domain
         self._config = config
+        self._deliveries = None if render is None else Deliveries(domain, render, lambda: self._stopping)
         self._app: App | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -83,6 +88,8 @@ class Jobs:
             self._loop("addresses", config.seldom, lambda: sweep.clear_addresses(self._domain)),
             self._loop("counts", config.seldom, lambda: sweep.counts(self._domain)),
         ]
+        if self._deliveries is not None:
+            self._tasks.append(self._loop("deliveries", 1.0, self._deliveries.run))
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
         """Accept no more jobs, let the running ones reach a safe point, and close the queue.

@@ -13,11 +13,23 @@ from procrastinate.jobs import Status
 from gateway.domain import locations
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
+from gateway.domain.events.cursors import RETENTION
 from gateway.domain.media import addresses, uploads
 from gateway.domain.publishing import queue, retry_policy
 from gateway.domain.quotas.sliding_window import CALL_SECONDS
 from gateway.domain.webhooks import deliveries as webhook_deliveries
-from storage import authorizations, clock_steps, comments, events, idempotency, media, network_consents, quotas, videos
+from storage import (
+    authorizations,
+    clock_steps,
+    comments,
+    event_order,
+    events,
+    idempotency,
+    media,
+    network_consents,
+    quotas,
+    videos,
+)
 from storage import due as due_rows
 from storage import webhooks as deliveries
 from storage.database import Transaction, try_advisory_lock
@@ -25,7 +37,6 @@ from storage.database import Transaction, try_advisory_lock
 log = structlog.get_logger(__name__)
 
 IDEMPOTENCY_RETENTION = timedelta(days=30)
-EVENTS_RETENTION = timedelta(days=30)
 VIDEOS_RETENTION = timedelta(days=1)
 QUOTAS_RETENTION = timedelta(days=2)
 MEDIA_RETENTION = timedelta(days=30)
@@ -95,7 +106,8 @@ async def old(domain: Domain) -> None:
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.
-    await _batches(domain, lambda tx: events.prune(tx, now - EVENTS_RETENTION))
+    await _batches(domain, lambda tx: events.prune(tx, now - RETENTION))
+    await _batches(domain, lambda tx: event_order.prune(tx, now - RETENTION))
     await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))
     await uploads.sweep(domain, now)
 

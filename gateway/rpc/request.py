@@ -16,7 +16,7 @@ from gateway.caller import Caller, current_caller
 from gateway.domain import locations
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
-from gateway.errors import ResourceNotFound
+from gateway.errors import LocationForbidden, ResourceNotFound
 from gateway.interceptors.calls import current_call
 from storage import errors as storage_errors
 from storage.places import work_in
@@ -92,6 +92,13 @@ class RequestGuard:
         listed = None if caller.locations is None else sorted(caller.locations)
         return ReadScope(listed, caller.agency)
 
+    async def stream_scope(self) -> ReadScope:
+        """Return what a stream over all locations may read; it ends when the caller's key may read less of it."""
+        scope = await self.read_scope(names.WILDCARD)
+        if call := current_call.get(None):
+            call.authorize = lambda again: _check_not_narrower(scope, again)
+        return scope
+
     def request_key(self, caller: Caller, location: str, request: Message) -> RequestKey | None:
         """Return the request's idempotency key, None if the caller sent no `request_id`; raises FieldInvalid."""
         request_id = request_ids.check(request.request_id)  # type: ignore[attr-defined]
@@ -166,6 +173,13 @@ class RequestGuard:
         if done < len(found):
             return items, paging.next_token(request, (page.cursor, done, page.limit), secret=self.page_secret)
         return items, paging.next_token(request, (next_cursor,), secret=self.page_secret) if next_cursor else ""
+
+
+async def _check_not_narrower(scope: ReadScope, caller: Caller) -> None:
+    """Raise LocationForbidden if a caller may no longer read all that a stream began with."""
+    allowed, began = caller.locations, scope.locations
+    if caller.agency != scope.agency or (allowed is not None and (began is None or not allowed.issuperset(began))):
+        raise LocationForbidden(names.WILDCARD)
 
 
 async def or_not_found(name: str, call: Awaitable[T], kinds: Kinds = NO_KINDS) -> T:

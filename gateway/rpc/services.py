@@ -13,6 +13,7 @@ from gateway.errors import GatewayUnavailable
 from gateway.rpc.accounts import AccountService
 from gateway.rpc.connections import ConnectionService
 from gateway.rpc.engagement import EngagementService
+from gateway.rpc.events import EventService
 from gateway.rpc.planner import PlannerService
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
@@ -21,6 +22,8 @@ from gateway.rpc.request import RequestGuard
 from gateway.rpc.service import Service
 from gateway.rpc.uploads import UploadService
 from gateway.rpc.videos import VideoService
+from gateway.rpc.webhook_endpoints import WebhookEndpointService
+from providers.capabilities import Capability
 from socialgateway.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
@@ -28,6 +31,8 @@ from socialgateway.v1 import (
     connection_service_pb2_grpc,
     engagement_service_pb2,
     engagement_service_pb2_grpc,
+    event_service_pb2,
+    event_service_pb2_grpc,
     planner_service_pb2,
     planner_service_pb2_grpc,
     post_service_pb2,
@@ -40,6 +45,8 @@ from socialgateway.v1 import (
     upload_service_pb2_grpc,
     video_service_pb2,
     video_service_pb2_grpc,
+    webhook_endpoint_service_pb2,
+    webhook_endpoint_service_pb2_grpc,
 )
 
 _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
@@ -52,6 +59,8 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "PostService": (post_service_pb2, post_service_pb2_grpc),
     "EngagementService": (engagement_service_pb2, engagement_service_pb2_grpc),
     "PlannerService": (planner_service_pb2, planner_service_pb2_grpc),
+    "EventService": (event_service_pb2, event_service_pb2_grpc),
+    "WebhookEndpointService": (webhook_endpoint_service_pb2, webhook_endpoint_service_pb2_grpc),
 }
 
 
@@ -69,8 +78,15 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: Uploa
         "PostService": PostService(domain, guard),
         "EngagementService": EngagementService(domain, guard),
         "PlannerService": PlannerService(domain, guard),
+        "EventService": EventService(domain, guard),
+        "WebhookEndpointService": WebhookEndpointService(domain, guard),
     }
     return [_service(name, servicers[name]) for name in _MODULES]
+
+
+def providers_with_videos(domain: Domain) -> frozenset[str]:
+    """Return the providers whose videos can be looked up."""
+    return frozenset(name for name, each in domain.providers.items() if each.table.can(Capability.VIDEO_QUERY))
 
 
 def unavailable(sentence: str) -> list[Service]:

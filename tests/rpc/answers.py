@@ -15,6 +15,8 @@ T = TypeVar("T", bound=Message)
 CODES = {
     "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
     "PAGE_TOKEN_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "CURSOR_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "CURSOR_EXPIRED": grpc.StatusCode.OUT_OF_RANGE,
     "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
     "UPLOAD_CHECKSUM_MISMATCH": grpc.StatusCode.INVALID_ARGUMENT,
     "UPLOAD_OFFSET_MISMATCH": grpc.StatusCode.OUT_OF_RANGE,
@@ -23,6 +25,7 @@ CODES = {
     "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
     "RESOURCE_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
     "CAPABILITY_MISSING": grpc.StatusCode.UNIMPLEMENTED,
+    "ETAG_MISMATCH": grpc.StatusCode.ABORTED,
     "CONFLICT": grpc.StatusCode.ABORTED,
     "PROVIDER_DAILY_CAP": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "PROVIDER_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,

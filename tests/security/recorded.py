@@ -122,6 +122,11 @@ class RecordedGateway:
         return (await self.new_key(agency, **values)).secret.reveal()
 
 
+async def _nowhere(host: str) -> list[str]:
+    """Look a name up without asking anybody."""
+    raise OSError(f"no such host: {host}")
+
+
 @asynccontextmanager
 async def opened(
     database_url: str, folder: Path, *, jobs: bool = False, config: SimulatorConfig = CONFIG, **values: Any
@@ -142,6 +147,7 @@ async def opened(
         httpx.AsyncClient(transport=other, headers=AGENT) as planner_browser,
         httpx.AsyncClient(trust_env=False, verify=False) as network,  # noqa: S501 - nothing but plain HTTP to ourselves
     ):
+        gateway.domain.poster._lookup = _nowhere
         yield RecordedGateway(
             gateway=gateway,
             vendor=tiktok.state.vendor,

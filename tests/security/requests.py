@@ -32,6 +32,7 @@ class Things:
     post: str
     state: str
     imported: str
+    endpoint: str
 
     def name(self, kind: str, id: str) -> str:
         """Return the name of a resource of the location."""
@@ -44,7 +45,7 @@ class Things:
     def absent(self) -> "Things":
         """Return ids of what is not there, in the same location."""
         state = ("a" if self.state[0] != "a" else "b") + self.state[1:]
-        return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state, ABSENT)
+        return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state, ABSENT, ABSENT)
 
 
 async def make(recorded: RecordedGateway, key: str) -> Things:
@@ -58,7 +59,10 @@ async def make(recorded: RecordedGateway, key: str) -> Things:
     names = (journey.connection, journey.account, upload, post.name)
     connection, account, upload, post_id = (name.rpartition("/")[2] for name in names)
     imported = await _imported(recorded, connection=connection, accounts=[account], upload=upload)
-    return Things("l1", connection, account, upload, post_id, state, imported)
+    made = await recorded.call(
+        "WebhookEndpointService/CreateWebhookEndpoint", key=key, parent="locations/l1", webhook_endpoint=NEW_ENDPOINT
+    )
+    return Things("l1", connection, account, upload, post_id, state, imported, made.name.rpartition("/")[2])
 
 
 async def _imported(recorded: RecordedGateway, **values: Any) -> str:
@@ -78,6 +82,7 @@ ACCOUNT = f"{PARENT}/accounts/{{account}}"
 UPLOAD = f"{PARENT}/uploads/{{upload}}"
 POST = f"{PARENT}/posts/{{post}}"
 IMPORT = f"{PARENT}/postImports/{{imported}}"
+ENDPOINT = f"{PARENT}/webhookEndpoints/{{endpoint}}"
 VIDEO_NAME = f"{ACCOUNT}/videos/{VIDEO_ID}"
 COMMENT = f"{ACCOUNT}/comments/{'0' * 24}"
 TIKTOK = "providers/tiktok"
@@ -92,6 +97,7 @@ NEW_POST = {
 }
 NEW_UPLOAD = {"mime_type": "video/mp4", "size_bytes": 5, "sha256": hashlib.sha256(VIDEO[:5]).hexdigest()}
 NEW_CONNECTION = {"parent": PARENT, "connection": {"provider": TIKTOK}, "redirect_uri": REDIRECT_URI}
+NEW_ENDPOINT = {"uri": "https://hooks.example.com/events", "description": "theirs"}
 NETWORK = {"parent": CONNECTION, "platform": "tiktok"}
 VALUES: dict[str, dict[str, Any]] = {
     "AccountService/DeleteAccount": {"name": ACCOUNT},
@@ -116,6 +122,9 @@ VALUES: dict[str, dict[str, Any]] = {
     "EngagementService/QueryMetrics": {"parent": ACCOUNT},
     "EngagementService/QueryPostMetrics": {"name": POST},
     "EngagementService/UnlikeComment": {"name": COMMENT},
+    "EventService/ListEvents": {"parent": PARENT},
+    # A stream that is accepted would not end.
+    "EventService/StreamEvents": {"parent": PARENT, "start_cursor": "none of ours"},
     "PlannerService/CreatePostImport": {"parent": PARENT, "post_import": {"upload": UPLOAD, "accounts": [ACCOUNT]}},
     "PlannerService/DeletePostImport": {"name": IMPORT},
     "PlannerService/FinalizePostImport": {"name": IMPORT},
@@ -143,6 +152,15 @@ VALUES: dict[str, dict[str, Any]] = {
     "VideoService/GetVideo": {"name": VIDEO_NAME, "max_staleness": NOW},
     "VideoService/ListVideos": {"parent": ACCOUNT, "max_staleness": NOW},
     "VideoService/QueryVideos": {"parent": ACCOUNT, "names": [VIDEO_NAME]},
+    "WebhookEndpointService/CreateWebhookEndpoint": {"parent": PARENT, "webhook_endpoint": NEW_ENDPOINT},
+    "WebhookEndpointService/DeleteWebhookEndpoint": {"name": ENDPOINT},
+    "WebhookEndpointService/DisableWebhookEndpoint": {"name": ENDPOINT},
+    "WebhookEndpointService/EnableWebhookEndpoint": {"name": ENDPOINT},
+    "WebhookEndpointService/GetWebhookEndpoint": {"name": ENDPOINT},
+    "WebhookEndpointService/ListWebhookEndpoints": {"parent": PARENT},
+    "WebhookEndpointService/RotateWebhookEndpointSecret": {"name": ENDPOINT},
+    "WebhookEndpointService/TestWebhookEndpoint": {"name": ENDPOINT},
+    "WebhookEndpointService/UpdateWebhookEndpoint": {"webhook_endpoint": {"name": ENDPOINT, "description": "ours"}},
 }
 """The fields of each request; the placeholders are the fields of Things."""
 

@@ -23,7 +23,19 @@ from tests.rpc.answers import assert_error
 from tests.rpc.serving import AUTH, serving
 
 CANARY = "act.canary-3kZ2cBzqkU3Xxpn5Qm!4721.va"
-MODULES = ("account", "connection", "engagement", "planner", "post", "provider", "quota", "upload", "video")
+MODULES = (
+    "account",
+    "connection",
+    "engagement",
+    "event",
+    "planner",
+    "post",
+    "provider",
+    "quota",
+    "upload",
+    "video",
+    "webhook_endpoint",
+)
 
 
 class Failing:
@@ -31,7 +43,7 @@ class Failing:
 
     def __getattr__(self, name: str) -> Any:
         """Return a method that fails in its own kind: at once, or after a first message."""
-        return stream if name.startswith("Watch") else single
+        return stream if name.startswith(("Watch", "Stream")) else single
 
 
 async def single(request: Any, context: Any) -> Any:

@@ -122,11 +122,12 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
         if error is not None:
             refused[method] = reason_of(without_id(error))
 
-    # A grant of TikTok's is one account, a made-up code is no code, a queued post cannot be retried, one that was
-    # called back not changed, a complete upload takes no more bytes, what a post needs stays, a video is no file of
-    # posts, an import that failed cannot be finalized, and a post that is not out has no figures.
+    # A grant of TikTok's is one account, a made-up code is no code and a made-up cursor no cursor, a queued post cannot
+    # be retried, one that was called back not changed, a complete upload takes no more bytes, what a post needs stays,
+    # a video is no file of posts, an import that failed cannot be finalized, and a post that is not out has no figures.
     expected = {
         **dict.fromkeys(NETWORKS | UNABLE, "CAPABILITY_MISSING"),
+        "EventService/StreamEvents": "CURSOR_INVALID",
         "PlannerService/CreatePostImport": "MEDIA_INVALID",
         "PlannerService/FinalizePostImport": "STATE_FORBIDS",
         "ConnectionService/CompleteConnection": "AUTHORIZATION_DENIED",

@@ -3,12 +3,12 @@
 Owns the order of the states and the heartbeats between them. Changes nothing.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from gateway.domain.context import Domain
 from gateway.domain.publishing import journal
 from gateway.domain.publishing.journal import FINAL
+from gateway.domain.watchers import wait
 from storage import events, posts
 from storage.posts import PostRow
 
@@ -32,7 +32,7 @@ async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostR
         yield row
         silence = 0.0
         while row.state not in FINAL:
-            notified = await _wait(changed, FALLBACK_SECONDS)
+            notified = await wait(changed, FALLBACK_SECONDS)
             changed.clear()
             cursor, changes = await _changes_since(domain, row, cursor)
             silence = 0.0 if changes else silence + (0.0 if notified else FALLBACK_SECONDS)
@@ -43,14 +43,6 @@ async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostR
             if silence >= CHECKPOINT_SECONDS:
                 silence = 0.0
                 yield None
-
-
-async def _wait(changed: asyncio.Event, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(changed.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True
 
 
 async def _changes_since(domain: Domain, last: PostRow, cursor: int) -> tuple[int, list[PostRow]]:

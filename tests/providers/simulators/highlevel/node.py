@@ -27,7 +27,7 @@ def executable() -> str:
     lock, installed = SOURCE / "package-lock.json", INSTALLED / "installed.json"
     if found and installed.exists() and installed.read_bytes() == lock.read_bytes():
         return found
-    text = "HIGHLEVEL'S SDK FOR NODE IS NOT INSTALLED and was NOT tested: .ci/highlevel-sdk installs it"
+    text = "HIGHLEVEL'S SDK FOR NODE IS NOT INSTALLED and was NOT tested: .ci/node-packages installs it"
     if os.environ.get("CI") == "true":
         pytest.fail(text)
     pytest.skip(text)

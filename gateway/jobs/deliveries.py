@@ -1,0 +1,98 @@
+"""Deliveries: the loop that wakes the endpoints of locations in which something happened, and gives them their turns.
+
+Owns how many turns run at once on this replica. What a turn does is `gateway/domain/endpoints/deliver.py`.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from gateway.domain.concurrency import LEASE
+from gateway.domain.context import Domain
+from gateway.domain.endpoints import deliver
+from gateway.domain.endpoints.deliver import Render
+from storage import events
+from storage.database import DatabaseUnavailable
+from storage.key_ring import KeyMissing
+from storage.webhook_endpoints import EndpointRow
+
+log = structlog.get_logger(__name__)
+
+CONCURRENCY = 8
+ROUND_SECONDS = 1.0
+"""How often due endpoints are looked for without a notification."""
+
+FULL_ROUNDS = 5
+"""Every so many rounds all locations are looked at: a notification can be missed."""
+
+
+class Deliveries:
+    """Delivers events until it is stopped."""
+
+    def __init__(self, domain: Domain, render: Render, stopping: Callable[[], bool]) -> None:
+        """Listen for events; nothing is delivered before `run`."""
+        self._domain = domain
+        self._render = render
+        self._stopping = stopping
+        self._locations: set[str] = set()
+        self._all = True
+        self._changed = asyncio.Event()
+        self._turns: set[asyncio.Task[None]] = set()
+        self.close = domain.listener.subscribe(events.TOPIC, self._note, reset=self._note_all)
+
+    def _note(self, location: str) -> None:
+        self._locations.add(location)
+        self._changed.set()
+
+    def _note_all(self) -> None:
+        self._all = True
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Give endpoints their turns until cancelled, then let the running turns end."""
+        rounds = 0
+        try:
+            while True:
+                self._all = self._all or rounds % FULL_ROUNDS == 0
+                rounds += 1
+                await self._round()
+                await self._pause()
+        finally:
+            if self._turns:
+                await asyncio.wait(self._turns)
+
+    async def _round(self) -> None:
+        locations, everything = sorted(self._locations), self._all
+        self._changed.clear()
+        self._locations, self._all = set(), False
+        try:
+            await deliver.wake(self._domain, None if everything else locations)
+            free = CONCURRENCY - len(self._turns)
+            found = await deliver.take_due(self._domain, LEASE, free) if free else []
+        except DatabaseUnavailable:
+            self._all = True
+            raise
+        for row in found:
+            task = asyncio.create_task(self._turn(row), name="webhook delivery")
+            self._turns.add(task)
+            task.add_done_callback(self._ended)
+
+    async def _turn(self, row: EndpointRow) -> None:
+        try:
+            await deliver.deliver(self._domain, self._render, row, self._stopping)
+        except (DatabaseUnavailable, KeyMissing) as error:
+            # The endpoint is due again when the lease ends, here or in a process that has the key.
+            log.warning("webhook_endpoint.not_delivered", location=row.location, endpoint=row.id, error=str(error))
+        except Exception as error:  # one endpoint's fault must not stop the others
+            log.error("webhook_endpoint.fault", location=row.location, endpoint=row.id, exc_info=error)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._turns.discard(task)
+        self._changed.set()
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._changed.wait(), ROUND_SECONDS)
+        except TimeoutError:
+            return

@@ -1,0 +1,202 @@
+"""Webhook endpoints: where the events of a location are delivered, and which of them wait to be tried again.
+
+Owns the tables `webhook_endpoints` and `webhook_retries`. Does not know how an event is delivered, nor when a failed
+one is tried again.
+
+`delivered` is the number of the newest event whose first try has been made. An event that was not taken then has a row
+in `webhook_retries`, until it is taken or given up. `due_at` is when a worker has to look at the endpoint, NULL when
+there is nothing to do; a worker that looks leases the row by moving it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.types import String
+from sqlmodel import Field, SQLModel, col
+
+from storage import rows
+from storage.database import Transaction
+from storage.events import EventCounterTable
+from storage.states import DisableReason, EndpointState
+from storage.types import state_field, time_field
+
+KIND = "webhook endpoint"
+
+
+class EndpointRow(SQLModel, table=True):
+    """One endpoint; `version` grows with every change that callers see as one."""
+
+    __tablename__ = "webhook_endpoints"
+    __table_args__ = (Index("webhook_endpoints_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),)
+
+    location: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    uri: str
+    """What is shown of the address."""
+    uri_sealed: bytes
+    secret_sealed: bytes
+    former_secret_sealed: bytes | None = None
+    former_secret_expire_time: datetime | None = time_field(nullable=True)
+    types: list[str] = Field(default_factory=list, sa_type=ARRAY(String))
+    description: str = ""
+    max_per_second: int
+    state: EndpointState = state_field(EndpointState, default=EndpointState.ENABLED)
+    disable_reason: DisableReason = state_field(DisableReason, default=DisableReason.NONE)
+    delivered: int = Field(sa_type=BigInteger)
+    failures: int = 0
+    """How many tries in a row were not taken."""
+    failing_since: datetime | None = time_field(nullable=True)
+    last_success_time: datetime | None = time_field(nullable=True)
+    last_error: str = ""
+    due_at: datetime | None = time_field(nullable=True)
+    version: int = 1
+    create_time: datetime = time_field()
+    update_time: datetime = time_field()
+
+
+class RetryRow(SQLModel, table=True):
+    """An event that an endpoint has not taken; `tries` have been made."""
+
+    __tablename__ = "webhook_retries"
+    __table_args__ = (Index("webhook_retries_by_time", "location", "endpoint", "retry_at"),)
+
+    location: str = Field(primary_key=True)
+    endpoint: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=BigInteger)
+    tries: int
+    first_time: datetime = time_field()
+    retry_at: datetime = time_field()
+
+
+async def insert(tx: Transaction, row: EndpointRow) -> EndpointRow:
+    """Add an endpoint; raises AlreadyExists."""
+    await rows.insert_new(tx, KIND, row)
+    return row
+
+
+async def get(tx: Transaction, location: str, id: str, *, lock: bool = False) -> EndpointRow:
+    """Return an endpoint as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
+    return await rows.get(tx, EndpointRow, KIND, location, id, lock=lock)
+
+
+async def find(tx: Transaction, location: str, id: str, *, lock: bool = False) -> EndpointRow | None:
+    """Return an endpoint as it is now, or None."""
+    return await rows.find(tx, EndpointRow, location, id, lock=lock)
+
+
+async def count(tx: Transaction, location: str) -> int:
+    """Return how many endpoints a location has."""
+    query = select(func.count()).where(col(EndpointRow.location) == location)
+    return int((await tx.execute(query)).scalar_one())
+
+
+async def page(
+    tx: Transaction, location: str, *, after: tuple[datetime, str] | None, limit: int
+) -> Sequence[EndpointRow]:
+    """Return endpoints of a location, oldest first."""
+    keys = (col(EndpointRow.create_time), col(EndpointRow.id))
+    query = select(EndpointRow).where(col(EndpointRow.location) == location)
+    return (await tx.execute(rows.keyset(query, keys, after, limit, ascending=True))).scalars().all()
+
+
+async def change(tx: Transaction, location: str, id: str, now: datetime, **values: Any) -> EndpointRow | None:
+    """Set columns as a change that callers see; return None when there is no such endpoint."""
+    return await rows.change(tx, EndpointRow, rows.by_id(EndpointRow, location, id), now, **values)
+
+
+async def record(tx: Transaction, location: str, id: str, leased_until: datetime, **values: Any) -> bool:
+    """Set columns that tell how deliveries go; return False when another worker has the lease, or a caller changed
+    the endpoint since.
+    """
+    statement = (
+        update(EndpointRow)
+        .where(rows.by_id(EndpointRow, location, id), col(EndpointRow.due_at) == leased_until)
+        .values(**values)
+        .returning(col(EndpointRow.id))
+    )
+    return (await tx.execute(statement)).scalar_one_or_none() is not None
+
+
+async def remove(tx: Transaction, location: str, id: str) -> None:
+    """Delete an endpoint, and what waits for it."""
+    await clear_retries(tx, location, id)
+    await tx.execute(delete(EndpointRow).where(rows.by_id(EndpointRow, location, id)))
+
+
+async def wake(tx: Transaction, locations: Sequence[str] | None, now: datetime) -> int:
+    """Make the endpoints due that have no due time although events are to be delivered, and return how many; only those
+    of these locations, or with None all.
+    """
+    behind = col(EventCounterTable.last) > col(EndpointRow.delivered)
+    statement = (
+        update(EndpointRow)
+        .where(
+            col(EndpointRow.state) == EndpointState.ENABLED,
+            col(EndpointRow.due_at).is_(None),
+            col(EventCounterTable.location) == col(EndpointRow.location),
+            behind,
+        )
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if locations is not None:
+        statement = statement.where(col(EndpointRow.location).in_(locations))
+    return int((await tx.execute(statement)).rowcount)  # type: ignore[attr-defined]
+
+
+async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[EndpointRow]:
+    """Lease the endpoints that are due, skipping those that another replica is leasing."""
+    keys = (col(EndpointRow.location), col(EndpointRow.id))
+    leased = rows.lease_due(EndpointRow, keys, col(EndpointRow.due_at), now, lease_until, limit)
+    return list((await tx.execute(leased.returning(EndpointRow))).scalars())
+
+
+async def next_due(tx: Transaction) -> datetime | None:
+    """Return when the next endpoint is due, None when none is."""
+    return (await tx.execute(select(func.min(col(EndpointRow.due_at))))).scalar_one_or_none()
+
+
+async def retries(tx: Transaction, location: str, endpoint: str, limit: int) -> Sequence[RetryRow]:
+    """Return the events that wait, those that are due first coming first."""
+    query = (
+        select(RetryRow)
+        .where(col(RetryRow.location) == location, col(RetryRow.endpoint) == endpoint)
+        .order_by(col(RetryRow.retry_at), col(RetryRow.number))
+        .limit(limit)
+    )
+    return (await tx.execute(query)).scalars().all()
+
+
+async def count_retries(tx: Transaction, location: str, endpoints: Sequence[str]) -> dict[str, int]:
+    """Return how many events wait for each of these endpoints that any wait for."""
+    query = (
+        select(col(RetryRow.endpoint), func.count())
+        .where(col(RetryRow.location) == location, col(RetryRow.endpoint).in_(endpoints))
+        .group_by(col(RetryRow.endpoint))
+    )
+    return {row[0]: row[1] for row in (await tx.execute(query)).all()}
+
+
+async def keep_retry(tx: Transaction, row: RetryRow) -> None:
+    """Store that an event waits, and when it is tried again."""
+    statement = pg_insert(RetryRow).values(**row.model_dump())
+    again = {"tries": row.tries, "retry_at": row.retry_at}
+    await tx.execute(statement.on_conflict_do_update(index_elements=["location", "endpoint", "number"], set_=again))
+
+
+async def drop_retry(tx: Transaction, location: str, endpoint: str, number: int) -> None:
+    """Forget an event that was taken or given up."""
+    await tx.execute(
+        delete(RetryRow).where(
+            col(RetryRow.location) == location, col(RetryRow.endpoint) == endpoint, col(RetryRow.number) == number
+        )
+    )
+
+
+async def clear_retries(tx: Transaction, location: str, endpoint: str) -> None:
+    """Forget everything that waits for an endpoint."""
+    await tx.execute(delete(RetryRow).where(col(RetryRow.location) == location, col(RetryRow.endpoint) == endpoint))
