@@ -8,19 +8,20 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, MutableMapping
+import time
+from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TextIO, cast
 from urllib.parse import quote, quote_plus
 
 import structlog
+from pydantic_core import to_json
 
 REDACTED = "[redacted]"
 _NAME = "_name"
-_CLEAN = "_clean"
-CLEAN: dict[str, Any] = {_CLEAN: True}
 MAX_DEPTH = 6
 MIN_HIDDEN_LENGTH = 12
 _HIDDEN: set[str] = set()
@@ -77,6 +78,20 @@ class _Unfailing:
             self._stream.flush()
 
 
+_LEVELS = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Direct:
+    """Where `write_own` writes JSON, and the lowest level of a line that is written."""
+
+    out: TextIO
+    level: int
+
+
+_direct: _Direct | None = None
+
+
 def configure(
     *, level: str = "info", form: str = "json", stream: TextIO | None = None, process: int | None = None
 ) -> None:
@@ -85,11 +100,13 @@ def configure(
     `form` is "json" or "text"; every line has the number of the `process`, if one is given. May be called again; the
     last call wins.
     """
+    global _direct
     _PROCESS.clear()
     if process is not None:
         _PROCESS["process"] = process
     out = cast("TextIO", _Unfailing(stream or sys.stderr))
     last = _renderer(form)
+    _direct = _Direct(out, _LEVELS[level.lower()]) if form == "json" else None
     # Our lines bypass the standard library's logging, which would double the cost of a line.
     structlog.configure(
         processors=[structlog.processors.add_log_level, add_name, *_CHAIN, last],
@@ -142,6 +159,32 @@ def get(name: str) -> Any:
     return structlog.get_logger(**{_NAME: name})
 
 
+def write_own(level: str, name: str, event: str, values: Mapping[str, Any]) -> None:
+    """Write a line of the logger `name` that is made only of our own values.
+
+    There is no secret to search for in it, so as JSON it does without the chain, which costs ten times as much.
+    `values` must have the request id.
+    """
+    if _direct is None:
+        getattr(get(name), level)(event, **values)
+    elif _LEVELS[level] >= _direct.level:
+        line = {"event": event, "level": level, "logger": name, "timestamp": _timestamp(), **_PROCESS, **values}
+        _direct.out.write(to_json(line).decode() + "\n")
+        _direct.out.flush()
+
+
+def _timestamp() -> str:
+    """Return the time as the chain's stamps have it."""
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    """Return a second in ISO 8601; most lines of a second share it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
 def add_name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Put the logger's name under `logger`, as in other libraries' lines; structlog reserves that key for itself."""
     event["logger"] = event.pop(_NAME, "gateway")
@@ -163,12 +206,7 @@ def add_process(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Redact secrets in a line: values with a secret's name, and whatever looks like a secret inside any text.
-
-    A line made only of our own values passes `**log.CLEAN` to skip the search.
-    """
-    if event.pop(_CLEAN, False):
-        return event
+    """Redact secrets in a line: values with a secret's name, and whatever looks like a secret inside any text."""
     for name, value in event.items():
         if name not in ("_record", "_from_structlog"):
             event[name] = clean(value, name=name)

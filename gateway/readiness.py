@@ -13,7 +13,7 @@ from gateway.bootstrap import Resources
 from gateway.data_folder import FolderWatch
 from gateway.siblings import Siblings
 from gateway.upload_store import StoreWatch
-from storage import migrate
+from storage import schema
 from storage.database import DatabaseUnavailable
 from storage.embedded import EmbeddedUnavailable
 from storage.listener import Listener
@@ -120,7 +120,7 @@ class Readiness:
             # With the connection that is kept for it: a process whose calls wait for their turn is well.
             with upkeep():
                 async with asyncio.timeout(CHECK_SECONDS):
-                    return True, await migrate.is_current(self.resources.db)
+                    return True, await schema.is_current(self.resources.db)
         except Exception as error:
             _log.warning("the database does not answer", error=type(error).__name__)
             return False, False

@@ -138,14 +138,14 @@ def build_server(
     _check_scopes(services)
     pipeline = CallPipeline(policy)
     server = grpc.aio.server(
-        interceptors=(pipeline,), options=_options(settings, shared), maximum_concurrent_rpcs=settings.max_calls
+        handlers=(pipeline,), options=_options(settings, shared), maximum_concurrent_rpcs=settings.max_calls
     )
     for service in services:
-        service.add(service.servicer, server)
+        service.add(service.servicer, pipeline)
     names = tuple(service.descriptor.full_name for service in services)
     servicer = HealthService()
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflection.add_to((*names, health.NAME), server)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, pipeline)
+    reflection.add_to((*names, health.NAME), pipeline)
     address = address or settings.grpc_address
     port = _bind(server, settings, address, shared)
     return GrpcServer(server, pipeline, servicer, names, port, sockets.of_address(address, port))

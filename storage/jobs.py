@@ -6,14 +6,18 @@ Does not know what any task does, or when it is due.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import math
+import time
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
 from procrastinate import App, PsycopgConnector
-from procrastinate.connector import Notify
+from procrastinate.connector import BaseConnector, Notify
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.manager import JobManager
+from procrastinate.jobs import Job, Notification, Status
+from procrastinate.manager import JobManager, NotificationCallback
+from psycopg import AsyncConnection
 
 from storage.database import Transaction, normalize, raw_connection
 
@@ -29,6 +33,11 @@ _ENQUEUER = App(connector=PsycopgConnector())
 log = logging.getLogger(__name__)
 
 LISTEN_AGAIN_SECONDS = 1.0
+NEWS_SECONDS = 10.0
+"""How long after a notification, or the end of a job, more jobs are expected."""
+
+FALLBACK_SECONDS = 5.0
+"""How long a job waits at most whose notification was lost."""
 
 
 class _Connector(PsycopgConnector):
@@ -50,14 +59,53 @@ class _Connector(PsycopgConnector):
 
 
 class _Manager(JobManager):
-    """A manager whose heartbeats may fail: the next one follows.
+    """A manager that seldom asks for jobs when none are to be expected, and whose heartbeats may fail.
 
-    Otherwise a worker's heart stops at the first that fails, for the same reason as its listener, and all of its jobs
-    are taken for those of a dead worker.
+    A worker asks every second, for the job that it is not told of: one whose lock another job had when it was inserted.
+    That one is about to end, so it is asked for as often as the worker likes while there is news of its queues, and
+    every FALLBACK_SECONDS otherwise.
     """
 
+    def __init__(self, connector: BaseConnector, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Expect jobs at first."""
+        super().__init__(connector)
+        self._monotonic = monotonic
+        self._news = monotonic()
+        self._asked: dict[int, float] = {}
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Return a job that may run now, or None: then there is none, or none was looked for."""
+        now = self._monotonic()
+        if now - self._news > NEWS_SECONDS and now - self._asked.get(worker_id, -math.inf) < FALLBACK_SECONDS:
+            return None
+        self._asked[worker_id] = now
+        job = await super().fetch_job(queues, worker_id)
+        if job is not None:
+            self._news = now
+        return job
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        """Finish a job, whose lock the next one may have waited for."""
+        await super().finish_job(job, status, delete_job)
+        self._news = self._monotonic()
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        """Pass notifications on until the task is cancelled."""
+
+        async def on_news(*, channel: str, notification: Notification) -> None:
+            self._news = self._monotonic()
+            await on_notification(channel=channel, notification=notification)
+
+        await super().listen_for_jobs(on_notification=on_news, queues=queues)
+
     async def update_heartbeat(self, worker_id: int) -> None:
-        """Write one heartbeat, or log that it failed."""
+        """Write one heartbeat, or log that it failed: the next one follows.
+
+        Otherwise a worker's heart stops at the first that fails, for the same reason as its listener, and all of its
+        jobs are taken for those of a dead worker.
+        """
         try:
             await super().update_heartbeat(worker_id)
         except ConnectorException as error:
@@ -67,12 +115,17 @@ class _Manager(JobManager):
 def queue(url: str, *, max_connections: int = POOL) -> App:
     """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`.
 
-    It prepares no statements: behind a pooler they would be another client's.
+    It prepares no statements: behind a pooler they would be another client's. Each of its statements stands alone, so
+    none needs a transaction around it.
     """
     pool: dict[str, Any] = {"min_size": 1, "max_size": max_connections, "kwargs": {"prepare_threshold": None}}
-    app = App(connector=_Connector(conninfo=normalize(url), **pool))
+    app = App(connector=_Connector(conninfo=normalize(url), configure=_without_transactions, **pool))
     app.job_manager = _Manager(app.connector)
     return app
+
+
+async def _without_transactions(connection: AsyncConnection[Any]) -> None:
+    await connection.set_autocommit(True)
 
 
 def _first_line(error: BaseException) -> str:

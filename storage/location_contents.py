@@ -13,8 +13,8 @@ from storage import connections, posts, tokens, uploads
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
 from storage.locations import LocationRow
-from storage.migrate import metadata
 from storage.posts import UNFINISHED, PostRow
+from storage.schema import metadata
 from storage.states import LocationClaim
 from storage.tokens import TokenRow
 

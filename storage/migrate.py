@@ -1,24 +1,19 @@
 """Schema migrations.
 
-Owns running the migrations, one process at a time, and the job queue's schema.
-Does not know what each migration does.
+Owns running the migrations, one process at a time, and the job queue's schema. Imported only where one is run, because
+Alembic takes long to import. Does not know what each migration does.
 """
 
-import importlib
 import logging
-import pkgutil
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 from sqlalchemy import Connection, MetaData, text
-from sqlmodel import SQLModel
 
-import storage
+from storage import schema
 from storage.database import Database, advisory_lock, try_advisory_lock
 
 log = logging.getLogger(__name__)
@@ -46,7 +41,7 @@ END $$
 
 
 async def upgrade(db: Database, *, lock_seconds: float = 0) -> None:
-    """Upgrade the schema to `head()`; concurrent replicas do it one after another. A newer schema is left unchanged.
+    """Upgrade the schema to `schema.head()`; concurrent replicas take turns. A newer one is left unchanged.
 
     Raises DatabaseBusy if another process migrates, or keeps a table locked, for `lock_seconds`; 0 waits for ever.
     """
@@ -58,44 +53,16 @@ async def downgrade(db: Database, revision: str) -> None:
     await _run(db, "downgrade", revision)
 
 
-async def current(db: Database) -> str | None:
-    """Return the revision of the database, or None when it was never migrated."""
-    async with db.read() as tx:
-        return await (await tx.connection()).run_sync(_current)
-
-
-@cache
-def head() -> str:
-    """Return the newest revision of this code."""
-    revision = _scripts().get_current_head()
-    if revision is None:
-        raise RuntimeError("there are no migrations")
-    return revision
-
-
-async def is_current(db: Database) -> bool:
-    """Return whether the schema is at `head()` or newer: old code runs on a newer schema, not the other way round."""
-    revision = await current(db)
-    return revision == head() or (revision is not None and not _is_known(revision))
-
-
 async def write_revision(db: Database, message: str, revision: str) -> Path:
-    """Write a migration from the schema of `db`, which must be at `head()`, to the code's tables; return its path."""
+    """Write a migration from the schema of `db`, at `schema.head()`, to the code's tables; return its path."""
 
     def write(connection: Connection) -> Path:
-        config = _config(connection, metadata())
+        config = _config(connection, schema.metadata())
         script: Any = command.revision(config, message, autogenerate=True, rev_id=revision)
         return Path(script.path)
 
     async with db.engine.connect() as connection:
         return await connection.run_sync(write)
-
-
-def metadata() -> MetaData:
-    """Return the metadata of all tables, after importing every module of this package."""
-    for module in pkgutil.iter_modules(storage.__path__, "storage."):
-        importlib.import_module(module.name)
-    return SQLModel.metadata
 
 
 def create_queue(connection: Connection) -> None:
@@ -112,8 +79,8 @@ def drop_queue(connection: Connection) -> None:
 
 async def _run(db: Database, name: str, revision: str, lock_seconds: float = 0) -> None:
     def run(connection: Connection) -> None:
-        now = _current(connection)
-        if now is not None and not _is_known(now):
+        now = schema.current_of(connection)
+        if now is not None and not schema.is_known(now):
             log.warning("the schema (%s) is newer than this program knows: left as it is", now)
             return
         getattr(command, name)(_config(connection), revision)
@@ -126,22 +93,6 @@ async def _run(db: Database, name: str, revision: str, lock_seconds: float = 0) 
             log.warning("another process migrates this database: waiting for it")
             await advisory_lock(tx, LOCK)
         await connection.run_sync(run)
-
-
-def _current(connection: Connection) -> str | None:
-    if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
-        return None
-    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return revision
-
-
-@cache
-def _is_known(revision: str) -> bool:
-    return any(script.revision == revision for script in _scripts().walk_revisions())
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config(None))
 
 
 def _config(connection: Connection | None, tables: MetaData | None = None) -> Config:

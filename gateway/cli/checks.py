@@ -18,7 +18,7 @@ from gateway.log import clean_text
 from gateway.settings import Settings, SettingsError
 from gateway.tls import CertificateFiles
 from gateway.urls import url_problem
-from storage import key_ring, key_rotation, migrate
+from storage import key_ring, key_rotation, schema
 from storage.blobs import StoreUnavailable
 from storage.database import DatabaseUnavailable
 
@@ -189,11 +189,11 @@ async def notifications(resources: Resources) -> Finding:
 
 async def _inside(resources: Resources) -> AsyncIterator[Finding]:
     """Check the database's contents."""
-    revision = await migrate.current(resources.db)
-    if not await migrate.is_current(resources.db):
+    revision = await schema.current(resources.db)
+    if not await schema.is_current(resources.db):
         own = resources.server is not None or resources.settings.auto_migrate
         fix = "`social-gateway serve` migrates it" if own else "run `social-gateway migrate`"
-        text = f"{revision or 'empty'}, this version needs {migrate.head()}"
+        text = f"{revision or 'empty'}, this version needs {schema.head()}"
         yield note("schema", text, fix) if own else wrong("schema", text, fix)
         return
     yield ok("schema", str(revision))

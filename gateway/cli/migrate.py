@@ -20,16 +20,16 @@ def migrate() -> None:
 async def _migrate() -> str:
     from gateway.cli.database import LOCKED, MIGRATION_SECONDS, opened
     from gateway.command_error import CommandError
-    from storage import migrate
+    from storage import migrate, schema
     from storage.database import DatabaseBusy
 
     async with opened() as resources:
-        before = await migrate.current(resources.db)
+        before = await schema.current(resources.db)
         try:
             await migrate.upgrade(resources.db, lock_seconds=MIGRATION_SECONDS)
         except DatabaseBusy:
             raise CommandError(LOCKED) from None
-        after = await migrate.current(resources.db)
+        after = await schema.current(resources.db)
     if before == after:
         return f"The schema is already at {after}. ({resources.place})"
     return f"Migrated the schema from {before or 'nothing'} to {after}. ({resources.place})"

@@ -3,6 +3,7 @@
 Owns the state of a call and the canonical log line. Does not know gRPC's handlers.
 """
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -15,13 +16,15 @@ from gateway import log
 from gateway.caller import Caller
 from gateway.errors import DomainError
 
-_log = log.get("gateway.calls")
+_LOGGER = "gateway.calls"
+_log = log.get(_LOGGER)
 current_call: "ContextVar[Call]" = ContextVar("call")
 
 
 @dataclass(slots=True)
 class Call:
-    """The state of the current call; `started` is a monotonic clock reading.
+    """The state of the current call; `started` is a monotonic clock reading, `ends` one of the event loop's clock, at
+    which the call is ended from here.
 
     `repeatable` is whether the same call again does no harm: nothing has been done yet, or it is done once only.
     `repeated` is whether it is a repeat that the client's library made by itself. `streams` is whether it has a stream
@@ -47,6 +50,7 @@ class Call:
     repeatable: bool = True
     repeated: bool = False
     started: float = field(default_factory=time.monotonic)
+    ends: float = math.inf
 
 
 def read_metadata(metadata: Any, wanted: tuple[str, ...]) -> list[str]:
@@ -60,19 +64,18 @@ def read_metadata(metadata: Any, wanted: tuple[str, ...]) -> list[str]:
 
 def write_line(call: Call, *, quiet: bool) -> None:
     """Log the call's one line; with `quiet` (health probes) a success is logged at debug level."""
-    write = _log.debug if quiet and call.code == "OK" else _log.info
-    write(
-        "call",
-        method=call.method,
-        code=call.code,
-        reason=call.reason,
-        ms=round((time.monotonic() - call.started) * 1000, 2),
-        request_id=call.request_id,
-        key_id=call.caller.key_id if call.caller else "",
-        agency=call.caller.agency if call.caller else "",
-        peer=call.peer,
-        **log.CLEAN,
-    )
+    caller = call.caller
+    values = {
+        "method": call.method,
+        "code": call.code,
+        "reason": call.reason,
+        "ms": round((time.monotonic() - call.started) * 1000, 2),
+        "request_id": call.request_id,
+        "key_id": caller.key_id if caller else "",
+        "agency": caller.agency if caller else "",
+        "peer": call.peer,
+    }
+    log.write_own("debug" if quiet and call.code == "OK" else "info", _LOGGER, "call", values)
 
 
 def write_failure(call: Call, error: BaseException) -> None:

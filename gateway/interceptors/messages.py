@@ -35,4 +35,6 @@ def serialize(response: Any) -> bytes:
     """Serialize a response inside the pipeline, so that a servicer that returned none fails there."""
     if not isinstance(response, Message):
         raise TypeError(f"a servicer returned {type(response).__name__}")
-    return bounded(response, MAX_RESPONSE_BYTES).SerializeToString()
+    # A message's size is known only from its bytes, so they are made first: next to none is too large.
+    raw = response.SerializeToString()
+    return raw if len(raw) <= MAX_RESPONSE_BYTES else bounded(response, MAX_RESPONSE_BYTES).SerializeToString()

@@ -5,6 +5,7 @@ the wire (`errors.py`), nor how keys are checked.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 from gateway import sockets
 from gateway.caller import Caller
 from gateway.errors import (
+    DeadlineExceeded,
     DomainError,
     GatewayStopping,
     GatewayUnavailable,
@@ -32,10 +34,15 @@ _END_SECONDS = 15.0
 
 @dataclass(slots=True)
 class OpenCalls:
-    """The open calls by their tasks: gRPC runs each call in its own task, which ends after the answer is sent."""
+    """The open calls by their tasks: gRPC runs each call in its own task, which ends after the answer is sent.
 
+    `seconds` is how long a call may take that was given `limit`.
+    """
+
+    seconds: float = math.inf
     refusing: bool = False
     _calls: dict[asyncio.Task[Any], Call] = field(default_factory=dict)
+    _timer: asyncio.TimerHandle | None = None
 
     def enter(self, call: Call) -> None:
         """Register the current task's call; raises GatewayUnavailable for one that needs a key while the server stops.
@@ -51,6 +58,22 @@ class OpenCalls:
             raise RuntimeError("a call runs outside a task")
         self._calls[task] = call
         task.add_done_callback(self._calls.pop)
+
+    def limit(self, call: Call) -> None:
+        """End the call with DeadlineExceeded if it is still open after `seconds`."""
+        loop = asyncio.get_running_loop()
+        call.ends = loop.time() + self.seconds
+        # One timer for all calls: it is never too late, because every limit has the same length.
+        if self._timer is None:
+            self._timer = loop.call_at(call.ends, self._end_late)
+
+    def _end_late(self) -> None:
+        """End the calls whose time is over, and come back when that of the next one is."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._end(lambda call: call.ends <= now, DeadlineExceeded())
+        following = min((call.ends for call in self._calls.values() if call.ends > now), default=math.inf)
+        self._timer = None if following == math.inf else loop.call_at(following, self._end_late)
 
     def busy(self) -> frozenset[str]:
         """Return the keys of the peers that have an open call."""

@@ -1,14 +1,15 @@
-"""The call pipeline: one interceptor that runs every call through the same steps, in one place.
+"""The call pipeline: one handler for all services, which runs every call through the same steps, in one place.
 
 Owns the order of the steps and the four kinds of handlers. Does not know what a step decides, nor what a method does.
 
-Every method is registered with gRPC as one that reads a stream. For unary requests gRPC would read the whole request,
-however long that takes and however large it is, before the caller is authenticated.
+Every method is served as one that reads a stream. For unary requests gRPC would read the whole request, however long
+that takes and however large it is, before the caller is authenticated.
 """
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,6 @@ from gateway.errors import FieldInvalid
 from gateway.interceptors import auth, calls, errors, messages, request_id, scopes
 from gateway.interceptors.auth import Authenticate
 from gateway.interceptors.calls import Call
-from gateway.interceptors.deadline import within
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.open_calls import OpenCalls
 from gateway.interceptors.request_id import NewId
@@ -59,26 +59,37 @@ class Method:
     idempotent: bool
 
 
-class CallPipeline(grpc.aio.ServerInterceptor):
-    """The server's only interceptor; a method's handler is wrapped at its first call and cached."""
+class CallPipeline(grpc.GenericRpcHandler):
+    """The server's only handler. Services are added to it as they would be to a server; a method's own handler is
+    wrapped at its first call.
+    """
 
     def __init__(self, policy: CallPolicy) -> None:
         """Apply `policy` to every call."""
         self._policy = policy
-        self.open = OpenCalls()
+        self.open = OpenCalls(policy.deadline_seconds)
+        self._services: list[grpc.GenericRpcHandler] = []
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._unauthenticated = UnauthenticatedSlots()
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
+    def add_generic_rpc_handlers(self, handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Serve the methods of a service; called by the generated code."""
+        self._services.extend(handlers)
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
+        """Do nothing: the generated code adds the same methods once more, to be registered with gRPC's core.
+
+        For each registered method the server keeps a request of its own, and looks through all of them at every call
+        (grpcio 1.85.1, 2026-11-30: 50 methods made a call a fifth dearer).
+        """
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """Return the wrapped handler; None, meaning UNIMPLEMENTED, for an unknown method."""
         name = str(handler_call_details.method)
         wrapped = self._wrapped.get(name)
         if wrapped is None:
-            handler = await continuation(handler_call_details)
+            found = (handler for each in self._services if (handler := each.service(handler_call_details)))
+            handler = next(found, None)
             if handler is None:
                 return None
             wrapped = self._wrapped[name] = self._wrap(name, handler)
@@ -113,17 +124,12 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             raise TypeError(f"{method.name} must be served by an async function")
 
         async def serve(requests: Any, context: Any) -> bytes:
-            async def work() -> bytes:
+            async def work(call: Call) -> bytes:
                 left = context.time_remaining()
                 deadline.begin(self._policy.deadline_seconds if left is None else left)
                 # An upload takes as long as its bytes need; only a single request gets the default deadline.
-                if parse is None:
-                    return messages.serialize(await behavior(requests, context))
-                seconds = self._policy.deadline_seconds if left is None else None
-                return messages.serialize(await within(seconds, answer(parse)))
-
-            async def answer(parse: messages.Parser) -> Any:
-                return await behavior(await self._request(method, context, parse), context)
+                request = requests if parse is None else await self._request(method, call, context, parse, left is None)
+                return messages.serialize(await behavior(request, context))
 
             return bytes(await self._run(method, context, work))
 
@@ -136,38 +142,43 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             raise TypeError(f"{method.name} must be served by an async function")
 
         async def serve(requests: Any, context: Any) -> None:
-            async def work() -> None:
-                argument = requests if parse is None else await self._request(method, context, parse)
+            async def work(call: Call) -> None:
+                argument = requests if parse is None else await self._request(method, call, context, parse, False)
                 if generates:
                     await _write_all(behavior(argument, context), context)
                 else:
                     await behavior(argument, context)
 
-            async def work_in_slot() -> None:
+            async def work_in_slot(call: Call) -> None:
                 async with self._unauthenticated.slot(self._policy.deadline_seconds):
-                    await work()
+                    await work(call)
 
             # A public method that reads a stream of requests occupies a slot for as long as it runs.
             await self._run(method, context, work_in_slot if parse is None and method.scope is None else work)
 
         return serve
 
-    async def _request(self, method: Method, context: Any, parse: messages.Parser) -> Any:
-        """Read the one request of an admitted call; raises FieldInvalid, DeadlineExceeded."""
+    async def _request(self, method: Method, call: Call, context: Any, parse: messages.Parser, limited: bool) -> Any:
+        """Read the one request of an admitted call; raises FieldInvalid, DeadlineExceeded.
+
+        Our own deadline applies until it is read even if the client's is longer, and to all of the call if `limited`.
+        """
+        self.open.limit(call)
         if method.scope is None:
             async with self._unauthenticated.slot():
                 raw = await context.read()
         else:
-            # Our own deadline also applies if the client's is longer.
-            raw = await within(self._policy.deadline_seconds, context.read())
+            raw = await context.read()
+        if not limited:
+            call.ends = math.inf
         if raw is grpc.aio.EOF:
             raise FieldInvalid("request", "is missing")
         message = parse(raw)
         required.check(message)
-        calls.current_call.get().repeatable = method.idempotent or bool(getattr(message, "request_id", ""))
+        call.repeatable = method.idempotent or bool(getattr(message, "request_id", ""))
         return message
 
-    async def _run(self, method: Method, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+    async def _run(self, method: Method, context: Any, work: Callable[[Call], Awaitable[Any]]) -> Any:
         """Run one call through the steps, in order, and log its line whatever happened."""
         header, sent_id, previous = calls.read_metadata(context.invocation_metadata(), _HEADERS)
         call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
@@ -180,7 +191,7 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             self.open.enter(call)
             if method.scope is not None:
                 await self._admit(method, call)
-            return await work()
+            return await work(call)
         except asyncio.CancelledError:
             await self._cancelled(context, call)
             raise

@@ -135,6 +135,8 @@ class Jobs:
             update_heartbeat_interval=self._config.heartbeat,
             stalled_worker_timeout=self._config.stale,
             fetch_job_polling_interval=self._config.sweep,
+            # Nobody asks for a job to be aborted.
+            abort_job_polling_interval=self._config.seldom,
             shutdown_graceful_timeout=self._config.grace,
         )
 

@@ -30,6 +30,7 @@ from storage import (
     quotas,
     videos,
 )
+from storage import due as due_rows
 from storage import webhooks as deliveries
 from storage.database import Transaction, try_advisory_lock
 
@@ -46,9 +47,11 @@ WEBHOOKS_RETENTION = timedelta(days=30)
 
 async def due(domain: Domain) -> None:
     """Enqueue all posts and deliveries that are due, batch by batch."""
-    while await queue.sweep(domain) == queue.SWEEP_LIMIT:
+    async with domain.db.read() as tx:
+        found = await due_rows.look(tx, domain.clock())
+    while found.posts and await queue.sweep(domain) == queue.SWEEP_LIMIT:
         pass
-    while await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
+    while found.webhooks and await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
         pass
 
 

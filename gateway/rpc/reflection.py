@@ -20,19 +20,17 @@ V1 = "grpc.reflection.v1.ServerReflection"
 _FILE = "grpc/reflection/v1/reflection.proto"
 
 
-def add_to(names: Iterable[str], server: grpc.aio.Server) -> None:
+def add_to(names: Iterable[str], server: Any) -> None:
     """Serve reflection of the services with these names, and of itself."""
     _load_v1()
-    served = (*names, ALPHA, V1)
-    reflection.enable_server_reflection(served, server)
-    servicer = reflection.aio.ReflectionServicer(service_names=served)
+    servicer = reflection.aio.ReflectionServicer(service_names=(*names, ALPHA, V1))
     method = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    handler = grpc.method_handlers_generic_handler(V1, {"ServerReflectionInfo": method})
-    server.add_generic_rpc_handlers((handler,))
+    handlers = (grpc.method_handlers_generic_handler(each, {"ServerReflectionInfo": method}) for each in (ALPHA, V1))
+    server.add_generic_rpc_handlers(handlers)
 
 
 def _load_v1() -> None:

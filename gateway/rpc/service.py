@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
-
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its descriptor, the generated function that registers it, and its servicer."""
+    """One service: its descriptor, the generated function that adds a servicer to a server, and its servicer."""
 
     descriptor: Any
-    add: Callable[[Any, grpc.aio.Server], None]
+    add: Callable[[Any, Any], None]
     servicer: Any

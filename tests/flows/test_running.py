@@ -18,7 +18,7 @@ from gateway import log
 from gateway.app import Gateway, Roles, start
 from gateway.settings import SettingsError
 from socialgateway.v1 import post_service_pb2, post_service_pb2_grpc, provider_service_pb2, provider_service_pb2_grpc
-from storage import migrate
+from storage import migrate, schema
 from storage.database import Database, raw_connection
 from storage.key_ring import KeyMissing, KeyWrong
 from tests.fixtures import disks, logs
@@ -75,7 +75,7 @@ async def test_the_public_url_follows_the_port_unless_it_is_set(database_url: st
 async def test_an_empty_database_is_migrated(empty_database_url: str, tmp_path: Path) -> None:
     """By default a start brings the schema along."""
     async with running(empty_database_url, tmp_path, roles=CALLS) as gateway:
-        assert await migrate.is_current(gateway.resources.db)
+        assert await schema.is_current(gateway.resources.db)
 
 
 @pytest.mark.chaos

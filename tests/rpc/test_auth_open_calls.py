@@ -1,6 +1,7 @@
 """Streams and uploads whose key is revoked, expires or may do less than before: they end as a new call would."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ import pytest
 from gateway.caller import Caller
 from gateway.domain import api_keys
 from gateway.domain.media.upload_stream import Writer
-from gateway.errors import LocationForbidden, Unauthenticated
+from gateway.errors import DeadlineExceeded, LocationForbidden, Unauthenticated
 from gateway.interceptors.calls import Call
 from gateway.interceptors.open_calls import OpenCalls
 from gateway.server import KEYS_EVERY_SECONDS
@@ -167,3 +168,25 @@ async def test_an_answer_that_is_being_sent_is_not_interrupted() -> None:
     await asyncio.sleep(0)
     await opened.end_all()
     assert "answer" == await task
+
+
+async def test_each_call_ends_at_its_own_limit() -> None:
+    """One timer ends every call that is too late, the later ones too, and nobody whose limit was lifted."""
+    opened = OpenCalls(0.01)
+    early, lifted, late = calls = [Call("/m", "r") for _ in range(3)]
+
+    async def running(call: Call) -> None:
+        opened.enter(call)
+        if call is late:
+            await asyncio.sleep(0.02)
+        opened.limit(call)
+        if call is lifted:
+            call.ends = math.inf
+        await asyncio.Event().wait()
+
+    tasks = [asyncio.create_task(running(call)) for call in calls]
+    await asyncio.wait((tasks[0], tasks[2]))
+    assert [DeadlineExceeded, type(None), DeadlineExceeded] == [type(call.ended_by) for call in (early, lifted, late)]
+    assert not tasks[1].done()
+    tasks[1].cancel()
+    await asyncio.wait(tasks)

@@ -18,7 +18,7 @@ from socialgateway.v1.connection_service_pb2 import ReauthorizeConnectionRequest
 from socialgateway.v1.engagement_service_pb2 import CreateCommentRequest
 from socialgateway.v1.planner_service_pb2 import CreatePostImportRequest
 from socialgateway.v1.post_service_pb2 import CreatePostRequest
-from storage import agencies, migrate, uploads
+from storage import agencies, schema, uploads
 from storage import locations as rows
 from storage.database import Database, Transaction
 from storage.location_contents import KEPT
@@ -96,7 +96,7 @@ async def refused_while_moved(stage: Planned, call: Awaitable[Any]) -> None:
 
 async def contents(database: Database) -> dict[str, int]:
     """Return how many rows of the location each table has that has any, but those that are kept."""
-    names = [name for name, table in migrate.metadata().tables.items() if "location" in table.c and name not in KEPT]
+    names = [name for name, table in schema.metadata().tables.items() if "location" in table.c and name not in KEPT]
     async with database.read() as tx:
         counts = {
             name: (await tx.execute(text(f"SELECT count(*) FROM {name} WHERE location = 'l1'"))).scalar_one()

@@ -19,7 +19,7 @@ from gateway.caller import CLAIM_SCOPE
 from gateway.domain import api_keys, locations
 from gateway.errors import StateForbids
 from gateway.interceptors.scopes import ANY_KEY, METHOD_SCOPES
-from storage import location_contents, migrate
+from storage import location_contents, schema
 from tests.fixtures.client import METHODS
 from tests.fixtures.settings import KEY
 from tests.security.recorded import RecordedGateway, opened
@@ -223,7 +223,7 @@ async def test_nothing_of_a_former_owner_stays(land: Land) -> None:
     async with database.read() as tx:
         found = {
             name: (await tx.execute(text(f"SELECT count(*) FROM {name} WHERE location = 'l1'"))).scalar_one()
-            for name, table in migrate.metadata().tables.items()
+            for name, table in schema.metadata().tables.items()
             if "location" in table.c
         }
         left = (await tx.execute(text("SELECT upload_bytes FROM agencies WHERE agency = 'default'"))).scalar_one()

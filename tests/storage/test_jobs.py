@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
 from sqlalchemy import text
 
 from storage import migrate
 from storage.database import Database
 from storage.embedded import EmbeddedServer, start_embedded
 from storage.embedded_cluster import stop
-from storage.jobs import enqueue, queue
+from storage.jobs import FALLBACK_SECONDS, NEWS_SECONDS, _Manager, enqueue, queue
 from tests.fixtures.waiting import until
 from tests.flows.faults import Outage
 
@@ -213,3 +214,32 @@ async def test_a_worker_listens_again_after_a_restart_of_postgresql(tmp_path: Pa
         await db.close()
     finally:
         await server.release()
+
+
+async def test_without_news_jobs_are_asked_for_seldom(database: Database, database_url: str) -> None:
+    """A worker that asks again and again asks the database now and then, until there is news."""
+    now = 0.0
+    app = queue(database_url)
+    app.job_manager = _Manager(app.connector, lambda: now)
+
+    async def free() -> Job | None:
+        return await app.job_manager.fetch_job(["hand-overs"], worker)
+
+    async with app.open_async():
+        worker = await app.job_manager.register_worker()
+        await hand_over(database, "first")
+        first = await free()
+        assert first is not None
+        now += NEWS_SECONDS + 1
+        assert await free() is None
+        await hand_over(database, "unheard")
+        now += FALLBACK_SECONDS / 2
+        assert await free() is None
+        await app.job_manager.finish_job(first, Status.SUCCEEDED, True)
+        second = await free()
+        assert second is not None
+        now += NEWS_SECONDS + 1
+        assert await free() is None
+        await hand_over(database, "unheard too")
+        now += FALLBACK_SECONDS
+        assert await free() is not None

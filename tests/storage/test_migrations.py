@@ -1,12 +1,15 @@
 """Migrations: upgrade, downgrade, and agreement with the tables of the code."""
 
 import asyncio
+from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from storage import migrate
+import storage
+from storage import migrate, schema
 from storage.database import Database
 
 
@@ -17,7 +20,7 @@ def difference(connection: Connection) -> list[object]:
         return kind != "table" or not name.startswith("procrastinate")
 
     context = MigrationContext.configure(connection, opts={"include_name": ours})
-    return list(compare_metadata(context, migrate.metadata()))
+    return list(compare_metadata(context, schema.metadata()))
 
 
 async def everything(db: Database) -> list[str]:
@@ -53,13 +56,21 @@ async def test_up_down_and_up_again(empty_database_url: str) -> None:
 async def test_replicas_that_start_together_migrate_once(empty_database_url: str) -> None:
     """Four concurrent upgrades all succeed."""
     pools = [await Database.connect(empty_database_url, pool_size=2) for _ in range(4)]
-    assert not await migrate.is_current(pools[0])
-    assert await migrate.current(pools[0]) is None
+    assert not await schema.is_current(pools[0])
+    assert await schema.current(pools[0]) is None
     await asyncio.gather(*(migrate.upgrade(db) for db in pools))
-    assert [migrate.head()] * 4 == [await migrate.current(db) for db in pools]
-    assert await migrate.is_current(pools[0])
+    assert [schema.head()] * 4 == [await schema.current(db) for db in pools]
+    assert await schema.is_current(pools[0])
     for db in pools:
         await db.close()
+
+
+def test_revisions_are_those_of_the_files() -> None:
+    """What is read from the migrations' names is what Alembic reads from the migrations."""
+    scripts = ScriptDirectory(str(Path(storage.__file__).parent / "migrations"))
+    assert schema.head() == scripts.get_current_head()
+    assert all(schema.is_known(script.revision) for script in scripts.walk_revisions())
+    assert not schema.is_known("9999")
 
 
 async def test_a_newer_schema_is_left_alone(database: Database) -> None:
@@ -69,8 +80,8 @@ async def test_a_newer_schema_is_left_alone(database: Database) -> None:
     before = await everything(database)
     await migrate.upgrade(database)
     assert before == await everything(database)
-    assert "9999" == await migrate.current(database)
-    assert await migrate.is_current(database)
+    assert "9999" == await schema.current(database)
+    assert await schema.is_current(database)
 
 
 async def test_a_queue_that_is_there_is_not_made_again(empty_database_url: str) -> None:
@@ -79,7 +90,7 @@ async def test_a_queue_that_is_there_is_not_made_again(empty_database_url: str) 
     async with db.engine.begin() as connection:
         await connection.run_sync(migrate.create_queue)
     await migrate.upgrade(db)
-    assert await migrate.is_current(db)
+    assert await schema.is_current(db)
     await db.close()
 
 

@@ -6,6 +6,7 @@ Owns the proofs of `gateway/log.py`.
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -137,6 +138,21 @@ def test_a_line_survives_what_it_is_given(lines: io.StringIO) -> None:
     loop.append(loop)
     log.get("gateway.test").info("odd", loop=loop, raw=b"\xff", thing=object(), text="a\nb\u2028")
     assert "odd" == the_line(lines)["event"]
+
+
+def test_a_line_of_our_own_values_has_the_same_shape(lines: io.StringIO) -> None:
+    """A line that goes around the chain is a line like the others, at its level and as text too."""
+    log.write_own("info", "gateway.test", "call", {"request_id": "r1", "ms": 0.5})
+    line = the_line(lines)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", line.pop("timestamp"))
+    expected = {"event": "call", "level": "info", "logger": "gateway.test", "request_id": "r1", "ms": 0.5}
+    assert expected == line
+    for form in ("json", "text"):
+        with logs.capture(level="info", form=form) as stream:
+            log.write_own("debug", "gateway.test", "quiet", {})
+            log.write_own("info", "gateway.test", "loud", {})
+        assert 1 == len(stream.getvalue().splitlines())
+        assert "loud" in stream.getvalue()
 
 
 def test_levels_keep_lines_back() -> None:

@@ -209,5 +209,9 @@ async def wake(domain: Domain, locations: Sequence[str] | None) -> None:
 async def take_due(domain: Domain, lease: timedelta, limit: int) -> list[EndpointRow]:
     """Lease endpoints that are due."""
     now = domain.clock()
+    async with domain.db.read() as tx:
+        first = await webhook_endpoints.next_due(tx)
+    if first is None or first > now:
+        return []
     async with domain.db.transaction() as tx:
         return await webhook_endpoints.take_due(tx, now, now + lease, limit)
