@@ -14,17 +14,18 @@ from gateway.media.probe import Prober
 
 async def main(data: bytes) -> None:
     """Look, until there are no more lines."""
-    loop, prober = asyncio.get_running_loop(), Prober()
+    loop = asyncio.get_running_loop()
 
     async def read(first: int, end: int) -> bytes:
         return data[first:end]
 
-    print(0, flush=True)
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        for _ in range(int(line)):
-            facts = await prober.look(len(data), read)
-            assert (facts.codec, facts.width, facts.height) == ("h264", 360, 640), facts
-        print(int(line), flush=True)
+    async with Prober() as prober:
+        print(0, flush=True)
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            for _ in range(int(line)):
+                facts = await prober.look(len(data), read)
+                assert (facts.codec, facts.width, facts.height) == ("h264", 360, 640), facts
+            print(int(line), flush=True)
 
 
 if __name__ == "__main__":
