@@ -18,7 +18,7 @@ from procrastinate.manager import JobManager
 from storage.database import Transaction, normalize, raw_connection
 
 POOL = 2
-WORKERS = 3
+WORKERS = 2
 CONNECTIONS = POOL + WORKERS
 """How many connections a process that runs jobs keeps for the queue: a pool, and one on which each worker listens."""
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from gateway.clock import Clock
 from gateway.domain.credentials.tokens import Tokens
+from gateway.domain.leases import Leases
 from gateway.domain.watchers import Watchers
 from gateway.media.probe import Prober
 from providers.http.fetch import Fetcher
@@ -62,3 +63,4 @@ class Domain:
     agency_upload_bytes: int = 1 << 40
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)
+    leases: Leases = field(default_factory=Leases)

@@ -1,4 +1,4 @@
-"""The sweeper: enqueues what is due, releases the jobs of dead workers, and deletes what is old.
+"""The sweeper: enqueues deliveries that are due, releases the jobs of dead workers, and deletes what is old.
 
 Owns the bodies of the loops. Due times are in our own indexed columns; the queue holds only what is due now.
 """
@@ -34,9 +34,7 @@ WEBHOOKS_RETENTION = timedelta(days=30)
 
 
 async def due(domain: Domain) -> None:
-    """Enqueue all posts and deliveries that are due, batch by batch."""
-    while await queue.sweep(domain) == queue.SWEEP_LIMIT:
-        pass
+    """Enqueue all deliveries that are due, batch by batch."""
     while await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
         pass
 

@@ -1,4 +1,4 @@
-"""CreatePost: one transaction (post, event, job) that returns at once.
+"""CreatePost: one transaction (post, event, lease) that returns at once.
 
 Owns the checks before it and the new row. Delivering the post to the vendor is `gateway/domain/publishing/step.py`.
 """
@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain import idempotency
-from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
@@ -73,12 +72,19 @@ async def create(
     row.total_bytes = checked.total_bytes
     if validate_only:
         return row
+    row.due_at, begun_here = domain.leases.first(row.create_time)
     async with domain.db.transaction() as tx:
         await keep_own(tx, new.location, agency)
         first = await idempotency.claim(tx, key, row.id, row.create_time)
         if first is None:
-            return await _insert(domain, tx, row)
-    return await read.get(domain, new.location, first)
+            await _insert(domain, tx, row)
+            if not begun_here:
+                await publish_queue.announce(tx)
+    if first is not None:
+        return await read.get(domain, new.location, first)
+    if begun_here:
+        domain.leases.begin(row.location, row.id, row.due_at)
+    return row
 
 
 def _row(domain: Domain, new: NewPost) -> PostRow:
@@ -93,11 +99,10 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
         queue_time=now,
         create_time=now,
         update_time=now,
-        due_at=now + LEASE,
     )
 
 
-async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> PostRow:
+async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> None:
     await upload_rules.hold(tx, row.location, row.uploads)
     await addresses.hide(domain, tx, row)
     try:
@@ -105,5 +110,3 @@ async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> PostRow:
     except AlreadyExists:
         raise ResourceExists(journal.subject(row)) from None
     await journal.record_event(tx, row, row.create_time)
-    await publish_queue.enqueue(tx, row)
-    return row

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from gateway.domain import post_content
-from gateway.domain.concurrency import LEASE, Superseded
+from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
 from gateway.domain.media import addresses
 from gateway.domain.media import uploads as upload_rules
@@ -83,7 +83,8 @@ async def _renew_lease(domain: Domain, post: PostRow, position: int) -> None:
         row = await posts.find(tx, post.location, post.id, lock=True)
         if not _still_needs(row, post, position):
             raise Superseded
-        await posts.set_due(tx, post.location, post.id, domain.clock() + LEASE)
+        until = domain.leases.working(post.location, post.id, domain.clock())
+        await posts.set_due(tx, post.location, post.id, until)
 
 
 def _still_needs(row: PostRow | None, post: PostRow, position: int) -> bool:

@@ -5,7 +5,7 @@ that loses it is superseded and must not call the vendor. What to do next is dec
 `gateway/domain/publishing/step.py`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,7 +101,7 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
             at_attempt=post.attempt,
             attempt=number,
             differences=None,
-            **values,
+            **_with_lease(domain, post, values, values.get("state", post.state), now),
         )
         if changed is None:
             raise Superseded
@@ -144,13 +144,14 @@ async def move(
     async with domain.db.transaction() as tx:
         if before_move is not None:
             await before_move(tx)
+        now = domain.clock()
         moved = await move_with(
             tx,
             work,
             to,
-            domain.clock(),
+            now,
             post_state=post_state,
-            post=post,
+            post=_with_lease(domain, work.post, post or {}, post_state or work.post.state, now),
             learnt=learnt,
             unchanged=unchanged,
             **attempt_values,
@@ -235,6 +236,7 @@ async def _count_ahead(tx: Transaction, post: PostRow, now: datetime) -> int:
 
 async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
     """Make the post due at `until`; `post_values` are columns that callers see, such as the error it waits for."""
+    until = domain.leases.due(work.post.location, work.post.id, work.post.state, until, domain.clock())
     async with domain.db.transaction() as tx:
         if post_values:
             await posts.change(
@@ -253,8 +255,17 @@ async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any)
 
 async def set_due(domain: Domain, post: PostRow, until: datetime) -> None:
     """Make a post due at `until`, whatever the state of its attempt."""
+    until = domain.leases.due(post.location, post.id, post.state, until, domain.clock())
     async with domain.db.transaction() as tx:
         await posts.set_due(tx, post.location, post.id, until)
+
+
+def _with_lease(
+    domain: Domain, post: PostRow, values: Mapping[str, Any], state: PostState, now: datetime
+) -> dict[str, Any]:
+    """Return columns of a post that will be in a state, with the lease in `due_at` if this process comes back to it."""
+    due = values.get("due_at")
+    return {**values, **({} if due is None else {"due_at": domain.leases.due(post.location, post.id, state, due, now)})}
 
 
 async def _move_attempt(

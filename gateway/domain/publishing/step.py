@@ -8,7 +8,7 @@ FINAL_SENT on, or from a submit that publishes by itself, the vendor is asked in
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -43,15 +43,24 @@ KEY_RETRY = timedelta(seconds=5)
 """When a post is due again that needs an encryption key which this process does not have: another one may have it."""
 
 
-async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[], bool] = lambda: False) -> None:
+async def step(
+    domain: Domain,
+    location: str,
+    post: str,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    lease: datetime | None = None,
+) -> None:
     """Advance a post as far as possible now, then store in `due_at` when the next step is due.
 
-    Safe to call at any time and concurrently: a superseded worker stops. If `stopping` becomes true, stop at the next
-    safe point. Raises DatabaseUnavailable.
+    Safe to call at any time and concurrently: a superseded worker stops. With `lease`, the time until which this
+    process has stored it, nothing is done for a post that somebody else has taken up, or made due, since. If `stopping`
+    becomes true, stop at the next safe point. Raises DatabaseUnavailable.
     """
     try:
         row, attempt = await journal.read(domain, location, post)
-        work = None if row is None else await _resume(domain, row, attempt)
+        lost = row is None or (lease is not None and row.due_at != lease)
+        work = None if row is None or lost else await _resume(domain, row, attempt)
         while work is not None:
             if stopping():
                 await journal.defer(domain, work, domain.clock())
