@@ -41,6 +41,7 @@ class Held:
     until: datetime
     again: datetime | None = None
     lane: Lane = Lane.HAND_OVERS
+    known: object = None
 
 
 @dataclass(slots=True)
@@ -53,8 +54,8 @@ class Leases:
     """Whether this process can begin a post now."""
     carries_on: Callable[[], bool] = lambda: False
     """Whether this process comes back to the posts of which it takes steps."""
-    begin: Callable[[str, str, datetime], None] = lambda location, post, until: None
-    """Take the first step of a post whose lease until then has been committed."""
+    begin: Callable[[str, str, datetime, object], None] = lambda location, post, until, known: None
+    """Take the first step of a post whose lease until then has been committed, with what is `known` of it."""
 
     def first(self, now: datetime) -> tuple[datetime, bool]:
         """Return when a post that is due now is stored as due, and whether this process begins it after the commit."""
@@ -68,14 +69,16 @@ class Leases:
             held.until, held.again = now + self.length, None
         return now + self.length
 
-    def due(self, location: str, post: str, state: PostState, at: datetime, now: datetime) -> datetime:
+    def due(self, location: str, post: str, state: PostState, at: datetime, now: datetime, *, alone: bool) -> datetime:
         """Return when to store as due a post, of which a step may be under way here, whose next step is due `at` a
         time: later if this process comes back to it by itself, so that nobody else does unless it has died.
+
+        It comes back only to posts that are stepped `alone`.
         """
         held = self.held.get((location, post))
         if held is None:
             return at
-        near = at - now <= NEAR and self.carries_on()
+        near = alone and at - now <= NEAR and self.carries_on()
         held.again, held.lane = (at if near else None), lane_of(state)
         held.until = at + self.length if near else at
         return held.until

@@ -15,6 +15,7 @@ import structlog
 from gateway.domain.context import Domain
 from gateway.domain.leases import TOPIC, Held, Key, Lane, lane_of
 from gateway.domain.publishing import queue, step
+from gateway.domain.publishing.submit import Known
 from storage import posts
 from storage.database import DatabaseUnavailable
 from storage.places import Kind, work_for, work_in
@@ -92,9 +93,9 @@ class Steps:
                 self._left = len(free) < len(Lane)
                 return
 
-    def begin(self, location: str, post: str, until: datetime) -> None:
+    def begin(self, location: str, post: str, until: datetime, known: object) -> None:
         """Begin a post of which this process has a lease until then, as soon as there is room."""
-        self._begin_or_wait((location, post), Held(until))
+        self._begin_or_wait((location, post), Held(until, known=known))
 
     def _begin_or_wait(self, key: Key, held: Held) -> None:
         if self._has_room(held.lane):
@@ -120,7 +121,8 @@ class Steps:
         lane = held.lane
         work_in(location)
         try:
-            await step.step(self._domain, location, post, stopping=self._stopping, lease=held.until)
+            known = held.known if isinstance(held.known, Known) else None
+            await step.step(self._domain, location, post, stopping=self._stopping, lease=held.until, known=known)
         except DatabaseUnavailable as error:
             # The post is due again when its lease is over.
             log.warning("jobs.step_failed", location=location, post=post, error=str(error))

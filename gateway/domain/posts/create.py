@@ -17,6 +17,8 @@ from gateway.domain.media import uploads as upload_rules
 from gateway.domain.posts import read
 from gateway.domain.publishing import journal, routing
 from gateway.domain.publishing import queue as publish_queue
+from gateway.domain.publishing.submit import Known
+from gateway.domain.quotas import limiter
 from gateway.errors import FieldInvalid, ResourceExists
 from storage import posts
 from storage.database import Transaction
@@ -68,11 +70,12 @@ async def create(
     if first is not None:
         return await read.get(domain, new.location, first)
     row = _row(domain, new)
-    checked = await routing.choose(domain, row, faults)
+    async with limiter.released_together(domain) as together:
+        checked = await routing.choose(together, row, faults)
     row.total_bytes = checked.total_bytes
     if validate_only:
         return row
-    row.due_at, begun_here = domain.leases.first(row.create_time)
+    row.due_at, begun_here = domain.leases.first(domain.clock())
     async with domain.db.transaction() as tx:
         await keep_own(tx, new.location, agency)
         first = await idempotency.claim(tx, key, row.id, row.create_time)
@@ -83,7 +86,9 @@ async def create(
     if first is not None:
         return await read.get(domain, new.location, first)
     if begun_here:
-        domain.leases.begin(row.location, row.id, row.due_at)
+        # A copy: the row goes to the caller as it is now.
+        known = checked.ready and Known(PostRow(**row.model_dump()), checked.ready)
+        domain.leases.begin(row.location, row.id, row.due_at, known)
     return row
 
 

@@ -53,7 +53,7 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
     if first is not None:
         return await read.get(domain, location, first)
     if begun_here:
-        domain.leases.begin(location, post, due)
+        domain.leases.begin(location, post, due, None)
     return queued
 
 

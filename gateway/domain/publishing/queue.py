@@ -37,7 +37,7 @@ async def take_due(domain: Domain, lanes: Sequence[Lane], limit: int) -> tuple[d
     only = None if len(lanes) == len(Lane) else (HANDED_OVER, Lane.HAND_OVERS in lanes)
     async with domain.db.transaction() as tx:
         due = await posts.take_due(tx, now, until, limit, only)
-        batches = [row for row in due if _polled_in_batch(domain, row)]
+        batches = [row for row in due if polled_in_batch(domain, row, row.state)]
         for row in batches:
             await _enqueue_poll(tx, row)
     return until, [row for row in due if row not in batches], len(due)
@@ -54,9 +54,9 @@ async def wake(domain: Domain, location: str, post: str) -> None:
         await posts.set_due(tx, location, post, domain.clock())
 
 
-def _polled_in_batch(domain: Domain, row: PostRow) -> bool:
-    """Return whether one vendor call returns the statuses of all due posts of the connection."""
-    return row.state in BATCHABLE and domain.providers[row.provider].table.statuses_at_once
+def polled_in_batch(domain: Domain, row: PostRow, state: PostState) -> bool:
+    """Return whether, in a state, one vendor call returns the statuses of all due posts of the connection."""
+    return state in BATCHABLE and domain.providers[row.provider].table.statuses_at_once
 
 
 async def _enqueue_poll(tx: Transaction, row: PostRow) -> None:

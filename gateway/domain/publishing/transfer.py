@@ -69,10 +69,10 @@ async def _send_range(domain: Domain, work: Work, first: int, end: int, name: st
     sealed = attempt.upload_url_sealed or b""
     url = Secret(seal.open("attempts", moves.row_id(attempt), "upload_url", attempt.number, sealed).decode())
     upload = post.uploads[0]
-    source = await uploads.get(domain, post.location, upload)
+    source, parts = await uploads.get_with_parts(domain, post.location, upload)
 
     def body() -> AsyncIterator[bytes]:
-        return uploads.read(domain, post.location, upload, first, end)
+        return uploads.read_parts(domain, parts, post.location, upload, first, end)
 
     file = VideoFile(attempt.size, types.sent_as(source.mime_type, source.media), source.sha256)
     request = moves.publishing_of(domain, post).send_chunk(url, file, first=first, end=end, body=body)
