@@ -7,6 +7,7 @@ that several gateways can run side by side in one process.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from gateway.domain import api_keys
 from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
 from gateway.domain.credentials.tokens import Tokens
+from gateway.domain.leases import Leases
 from gateway.domain.locations import ClaimLimits, Owners, open_owners
 from gateway.domain.media.upload_slots import UploadSlots
 from gateway.domain.watchers import Watchers
@@ -205,6 +207,7 @@ async def build_domain(
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
         agency_upload_bytes=settings.agency_upload_bytes,
+        leases=Leases(timedelta(seconds=settings.worker_stale_seconds)),
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain

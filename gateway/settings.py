@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         16,
         ge=12,
         le=200,
-        description="Connections that a process keeps to PostgreSQL at most; one is the listener's, and five are its "
+        description="Connections that a process keeps to PostgreSQL at most; one is the listener's, and four are its "
         "jobs' if it runs any.",
     )
     database_lock_seconds: float = Field(
@@ -196,11 +196,17 @@ class Settings(BaseSettings):
         True, description="Migrate the database's schema at start; if false, run `social-gateway migrate`."
     )
     worker_concurrency: int = Field(
-        8, ge=1, le=256, description="Jobs that one process runs at the same time, per queue."
+        8,
+        ge=1,
+        le=256,
+        description="Jobs of one queue, or steps of posts of one kind, that a process runs at the same time.",
     )
     worker_heartbeat_seconds: float = Field(3, gt=0, le=60, description="Seconds between a worker's heartbeats.")
     worker_stale_seconds: float = Field(
-        10, gt=0, le=600, description="Seconds without a heartbeat after which other workers take over a worker's jobs."
+        10,
+        gt=0,
+        le=600,
+        description="Seconds without a heartbeat after which other workers take over a worker's jobs and posts.",
     )
 
     _declared: provider_settings.Declared = PrivateAttr(default_factory=dict)

@@ -91,6 +91,18 @@ async def find(tx: Transaction, location: str, post: str, number: int) -> Attemp
     return (await tx.execute(query)).scalar_one_or_none()
 
 
+async def find_newest(tx: Transaction, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
+    """Return a post as it is now and its newest attempt; None for each that does not exist."""
+    newest = and_(
+        col(AttemptRow.location) == col(PostRow.location),
+        col(AttemptRow.post) == col(PostRow.id),
+        col(AttemptRow.number) == col(PostRow.attempt),
+    )
+    query = select(PostRow, AttemptRow).outerjoin(AttemptRow, newest).where(rows.by_id(PostRow, location, post))
+    found = (await tx.execute(query.execution_options(populate_existing=True))).one_or_none()
+    return (None, None) if found is None else (found[0], found[1])
+
+
 async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
     """Return the attempts with a vendor's publish id: the vendor chooses the ids, so several attempts may share one."""
     query = select(AttemptRow).where(col(AttemptRow.publish_id) == publish_id)

@@ -13,7 +13,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
 from storage import rows, tokens
+from storage.accounts import AccountRow, CreatorInfoRow
 from storage.database import Transaction, notify
+from storage.errors import NotFound
 from storage.locations import locations_of
 from storage.states import ConnectionStatus, GrantOrigin
 from storage.types import as_text, json_field, state_field, time_field
@@ -91,6 +93,25 @@ async def find(tx: Transaction, location: str, connection: str, *, lock: bool = 
 async def get(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow:
     """Return the connection as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
     return await rows.get(tx, ConnectionRow, "connection", location, connection, lock=lock)
+
+
+async def with_account(
+    tx: Transaction, location: str, account: str
+) -> tuple[AccountRow, ConnectionRow, CreatorInfoRow | None]:
+    """Return an account, its connection and its creator info, however old, as they are now; raises NotFound."""
+    of_account = and_(
+        col(ConnectionRow.location) == col(AccountRow.location), col(ConnectionRow.id) == col(AccountRow.connection)
+    )
+    info = and_(
+        col(CreatorInfoRow.location) == col(AccountRow.location), col(CreatorInfoRow.account) == col(AccountRow.id)
+    )
+    query = select(AccountRow, ConnectionRow, CreatorInfoRow).join(ConnectionRow, of_account)
+    query = query.outerjoin(CreatorInfoRow, info)
+    query = query.where(rows.by_id(AccountRow, location, account)).execution_options(populate_existing=True)
+    found = (await tx.execute(query)).one_or_none()
+    if found is None:
+        raise NotFound("account", account)
+    return found[0], found[1], found[2]
 
 
 async def current(tx: Transaction, location: str, provider: str) -> ConnectionRow | None:

@@ -22,7 +22,7 @@ from psycopg import AsyncConnection
 from storage.database import Transaction, normalize, raw_connection
 
 POOL = 2
-WORKERS = 3
+WORKERS = 2
 CONNECTIONS = POOL + WORKERS
 """How many connections a process that runs jobs keeps for the queue: a pool, and one on which each worker listens."""
 

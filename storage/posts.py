@@ -218,13 +218,33 @@ async def set_due(tx: Transaction, location: str, post: str, due_at: datetime, *
     await tx.execute(update(PostRow).where(where).values(due_at=due_at))
 
 
-async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[PostRow]:
+async def take_due(
+    tx: Transaction,
+    now: datetime,
+    lease_until: datetime,
+    limit: int,
+    only: tuple[Sequence[PostState], bool] | None = None,
+) -> list[PostRow]:
     """Lease the posts that are due: postpone them to `lease_until` and return them, skipping those another replica is
-    leasing.
+    leasing. With `only` those in these states, or (False) in any other.
     """
     keys = (col(PostRow.location), col(PostRow.id))
-    leased = rows.lease_due(PostRow, keys, col(PostRow.due_at), now, lease_until, limit)
+    state = col(PostRow.state)
+    where = [] if only is None else [state.in_(only[0]) if only[1] else state.not_in(only[0])]
+    leased = rows.lease_due(PostRow, keys, col(PostRow.due_at), now, lease_until, limit, *where)
     return list((await tx.execute(leased.returning(PostRow))).scalars())
+
+
+async def move_due(
+    tx: Transaction, leased: Sequence[tuple[str, str, datetime]], due_at: datetime
+) -> list[tuple[str, str]]:
+    """Set when posts, given by location, id and `due_at`, are next looked at; return location and id of those that
+    were still due as given.
+    """
+    as_leased = tuple_(col(PostRow.location), col(PostRow.id), col(PostRow.due_at)).in_(leased)
+    statement = update(PostRow).where(as_leased).values(due_at=due_at).returning(col(PostRow.location), col(PostRow.id))
+    found = await tx.execute(statement.execution_options(synchronize_session=False))
+    return [(location, id) for location, id in found.all()]
 
 
 async def wake_connection(tx: Transaction, location: str, connection: str, now: datetime) -> int:

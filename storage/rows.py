@@ -91,13 +91,22 @@ def keyset(
 
 
 def lease_due(
-    table: type[Any], keys: Sequence[Mapped[Any]], due: Mapped[Any], now: datetime, until: datetime, limit: int
+    table: type[Any],
+    keys: Sequence[Mapped[Any]],
+    due: Mapped[Any],
+    now: datetime,
+    until: datetime,
+    limit: int,
+    *where: ColumnElement[bool],
 ) -> Update:
-    """Return an UPDATE that postpones `due` to `until` on up to `limit` rows that are due, the longest due first.
+    """Return an UPDATE that postpones `due` to `until` on up to `limit` rows that are due and meet `where`, the longest
+    due first.
 
     Rows that another transaction has locked are skipped: another replica is leasing those. `keys` is the primary key.
     """
-    rows = select(*keys).where(due <= now).order_by(due).limit(limit).with_for_update(skip_locked=True).cte("due")
+    rows = (
+        select(*keys).where(due <= now, *where).order_by(due).limit(limit).with_for_update(skip_locked=True).cte("due")
+    )
     return (
         update(table)
         .where(tuple_(*keys).in_(select(*rows.c)))

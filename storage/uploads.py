@@ -27,6 +27,7 @@ from sqlmodel import Field, SQLModel, col
 
 from storage import agencies, rows
 from storage.database import Transaction, advisory_lock
+from storage.errors import NotFound
 from storage.locations import keep, locations_of
 from storage.posts import UNFINISHED, PostRow
 from storage.states import UploadState
@@ -106,6 +107,18 @@ async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadP
     return (await tx.execute(query)).scalars().all()
 
 
+async def with_parts(tx: Transaction, location: str, upload: str) -> tuple[UploadRow, Sequence[UploadPartRow]]:
+    """Return an upload and all its parts in the order of their bytes; raises NotFound."""
+    of_upload = and_(
+        col(UploadPartRow.location) == col(UploadRow.location), col(UploadPartRow.upload) == col(UploadRow.id)
+    )
+    query = select(UploadRow, UploadPartRow).outerjoin(UploadPartRow, of_upload).where(_is(location, upload))
+    found: Sequence[Any] = (await tx.execute(query.order_by(col(UploadPartRow.first)))).all()
+    if not found:
+        raise NotFound("upload", upload)
+    return found[0][0], [part for _, part in found if part is not None]
+
+
 async def last_key(tx: Transaction, location: str, upload: str, end: int) -> str:
     """Return the blob key of the part that ends at `end`, or an empty string: a writer that knows this key has seen
     every byte before it.
@@ -145,8 +158,8 @@ async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetim
 
 async def complete(
     tx: Transaction, location: str, upload: str, *, size: int, sha256: str, expire_time: datetime
-) -> bool:
-    """Complete an open upload with `size` committed bytes; return False when it no longer is one."""
+) -> UploadRow | None:
+    """Complete an open upload with `size` committed bytes and return it; None when it no longer is one."""
     declared = (await tx.execute(select(col(UploadRow.size_bytes)).where(_is(location, upload)))).scalar_one_or_none()
     statement = (
         update(UploadRow)
@@ -156,12 +169,13 @@ async def complete(
             col(UploadRow.state) == UploadState.OPEN,
         )
         .values(state=UploadState.COMPLETE, size_bytes=size, sha256=sha256, expire_time=expire_time)
-        .returning(col(UploadRow.id))
+        .returning(UploadRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    if (await tx.execute(statement)).scalar_one_or_none() is None:
-        return False
-    agencies.count_bytes(tx, location, size - _reserved(declared or 0, size))
-    return True
+    row: UploadRow | None = (await tx.execute(statement)).scalar_one_or_none()
+    if row is not None:
+        agencies.count_bytes(tx, location, size - _reserved(declared or 0, size))
+    return row
 
 
 async def save_media(tx: Transaction, location: str, upload: str, media: dict[str, Any]) -> None:

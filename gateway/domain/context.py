@@ -11,6 +11,7 @@ from datetime import datetime
 
 from gateway.clock import Clock
 from gateway.domain.credentials.tokens import Tokens
+from gateway.domain.leases import Leases
 from gateway.domain.watchers import Watchers
 from gateway.media.probe import Prober
 from providers.http.fetch import Fetcher
@@ -43,8 +44,24 @@ class ConnectionView:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A call to a vendor that has ended: its quota's key and metric, the stamp of its slot, and when it ended, both in
+    seconds since 1970.
+    """
+
+    key: str
+    metric: str
+    stamp: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Domain:
-    """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states."""
+    """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states.
+
+    `ended_calls` are those whose slots are released by the next transaction of the same piece of work; None if each
+    call releases its own.
+    """
 
     db: Database
     sealer: Sealer
@@ -64,3 +81,5 @@ class Domain:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)
     poster: Poster = field(default_factory=Poster)
+    leases: Leases = field(default_factory=Leases)
+    ended_calls: list[EndedCall] | None = None

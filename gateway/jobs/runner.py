@@ -1,4 +1,4 @@
-"""This process's workers: three queues, the sweeper's loops, and how they start and stop.
+"""This process's workers: the steps of posts, two queues, the sweeper's loops, and how they start and stop.
 
 Owns the asyncio tasks. A loop that fails is logged and continues, so a database outage stops the jobs no longer than it
 lasts.
@@ -20,6 +20,7 @@ from gateway.jobs import publish, sweep
 from gateway.jobs import webhooks as webhook_task
 from gateway.jobs.clock_watch import ClockWatch
 from gateway.jobs.deliveries import Deliveries
+from gateway.jobs.steps import Steps
 from storage.jobs import queue
 from storage.places import Kind, work_for
 
@@ -28,7 +29,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobsConfig:
-    """Concurrency in jobs per queue; everything else in seconds: timeouts, and the pauses between a loop's rounds."""
+    """Concurrency in jobs per queue, and in steps of posts per lane; everything else in seconds: timeouts, and pauses
+    between a loop's rounds.
+    """
 
     concurrency: int = 8
     heartbeat: float = 3.0
@@ -62,6 +65,7 @@ class Jobs:
         self._stopping = False
         self._swept = 0.0
         self._clock = ClockWatch(domain.clock)
+        self._steps = Steps(domain, config.concurrency, stopping=lambda: self._stopping)
 
     @property
     def healthy(self) -> bool:
@@ -75,11 +79,13 @@ class Jobs:
         await self._app.open_async()
         publish.register(self._app, self._domain, lambda: self._stopping)
         webhook_task.register(self._app, self._domain)
+        self._steps.start()
         config = self._config
         self._tasks = [
-            self._loop("hand-overs", 1.0, lambda: self._work(publish_queue.HAND_OVERS, config.concurrency)),
-            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, config.concurrency)),
-            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE, config.concurrency)),
+            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, publish_queue.HAND_OVERS)),
+            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE)),
+            self._loop("due", 0.0, self._due),
+            self._loop("leases", config.heartbeat, self._steps.renew),
             self._loop("sweep", config.sweep, self._sweep),
             self._loop("connections", config.connections, lambda: sweep.connections(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
@@ -99,15 +105,18 @@ class Jobs:
         self._stopping = True
         for task in self._tasks:
             task.cancel()
+        await asyncio.gather(self._steps.stop(grace_seconds), self._stop_loops(grace_seconds))
+        if self._app is not None:
+            await self._app.close_async()
+            self._app = None
+
+    async def _stop_loops(self, grace_seconds: float) -> None:
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        if self._app is not None:
-            await self._app.close_async()
-            self._app = None
 
     def _loop(self, name: str, pause: float, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:
@@ -122,14 +131,14 @@ class Jobs:
 
         return asyncio.create_task(run(), name=f"jobs {name}")
 
-    async def _work(self, name: str, concurrency: int) -> None:
+    async def _work(self, *names: str) -> None:
         app = self._app
         if app is None:
             return
         await app.run_worker_async(
-            queues=[name],
-            name=name,
-            concurrency=concurrency,
+            queues=list(names),
+            name=names[0],
+            concurrency=self._config.concurrency,
             install_signal_handlers=False,
             delete_jobs="always",
             update_heartbeat_interval=self._config.heartbeat,
@@ -145,8 +154,14 @@ class Jobs:
             await sweep.recover_from_clock_step(self._domain, observed=self._clock.has_looked)
         # Only after that: a step is not forgotten because the database did not answer.
         self._clock.look()
-        await sweep.due(self._domain)
+        await sweep.due(self._domain, self._steps.take_due)
         self._swept = time.monotonic()
+
+    async def _due(self) -> None:
+        """Take up posts as soon as it is known that some are due."""
+        await self._steps.woken.wait()
+        self._steps.woken.clear()
+        await self._steps.take_due()
 
     async def _stalled(self) -> None:
         if self._app is not None:

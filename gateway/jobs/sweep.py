@@ -1,4 +1,4 @@
-"""The sweeper: enqueues what is due, releases the jobs of dead workers, and deletes what is old.
+"""The sweeper: enqueues deliveries that are due, releases the jobs of dead workers, and deletes what is old.
 
 Owns the bodies of the loops. Due times are in our own indexed columns; the queue holds only what is due now.
 """
@@ -45,12 +45,12 @@ WEBHOOKS_RETENTION = timedelta(days=30)
 """Far longer than vendors retry a delivery (TikTok: 72 hours), so that a late duplicate is still recognised."""
 
 
-async def due(domain: Domain) -> None:
-    """Enqueue all posts and deliveries that are due, batch by batch."""
+async def due(domain: Domain, take_posts: Callable[[], Awaitable[None]]) -> None:
+    """Take the posts that are due and enqueue all deliveries that are, batch by batch."""
     async with domain.db.read() as tx:
         found = await due_rows.look(tx, domain.clock())
-    while found.posts and await queue.sweep(domain) == queue.SWEEP_LIMIT:
-        pass
+    if found.posts:
+        await take_posts()
     while found.webhooks and await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
         pass
 

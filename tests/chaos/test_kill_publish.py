@@ -34,7 +34,7 @@ def vendor_config() -> SimulatorConfig:
 
 def needs_chunks(place: str) -> bool:
     """Return whether a publish comes by the place only when there is a chunk before the last one."""
-    return place.endswith((".UPLOADING", ".chunk"))
+    return place.endswith((".INIT_OK", ".UPLOADING", ".chunk"))
 
 
 @pytest.mark.parametrize("half", [0, 1])

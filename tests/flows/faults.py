@@ -6,6 +6,7 @@ between two attempts are replaced.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
@@ -43,7 +44,7 @@ async def attempt_of(stage: Stage, post: PostRow, number: int = 1) -> AttemptRow
 
 async def submitted(stage: Stage, post: PostRow) -> PostRow:
     """Publish a post up to INIT_OK: its worker stops once the submit has its response."""
-    await step.step(stage.domain, post.location, post.id, stopping=iter([False, True]).__next__)
+    await step.step(stage.domain, post.location, post.id, stopping=chain([False], repeat(True)).__next__)
     row = await stage.read(post)
     assert "INIT_OK" == (await attempt_of(stage, row, row.attempt)).state
     return row

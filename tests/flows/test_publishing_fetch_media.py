@@ -20,7 +20,7 @@ from sqlmodel import col, select
 
 from gateway import reasons, status
 from gateway.domain import post_content, vendor_errors
-from gateway.domain.concurrency import Superseded
+from gateway.domain.concurrency import LEASE, Superseded
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.post_content import Source
 from gateway.domain.publishing import fetch_media
@@ -313,12 +313,13 @@ async def parts_stored(stage: Stage) -> bool:
 
 async def test_a_post_is_not_due_while_its_media_is_fetched(stage: Stage) -> None:
     """However long the fetch takes, the post never becomes due meanwhile, and callers see no change."""
+    stage.domain.leases.length = LEASE
     async with half_fetched(stage) as (post, gate, fetch):
         for _ in range(3):
             stage.clock.advance(timedelta(seconds=15))
 
             async def pushed() -> bool:
-                return (await stage.read(post)).due_at == stage.clock() + timedelta(seconds=30)
+                return (await stage.read(post)).due_at == stage.clock() + LEASE
 
             await until(pushed)
         assert post.version == (await stage.read(post)).version

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.clock import is_younger
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
-from gateway.domain.quotas import daily_caps
+from gateway.domain.quotas import daily_caps, limiter
 from gateway.failpoints import reach
 from providers.models.accounts import CreatorInfo, PrivacyLevel
 from storage import accounts
@@ -39,21 +39,34 @@ async def fresh(
 
     That a creator cannot post is a result, not an error, and is recorded in the quota ledger. Raises ProviderError.
     """
+    stored = None
     if max_age > timedelta(0):
         async with domain.db.read() as tx:
-            row = await accounts.find_creator_info(tx, account.location, account.id)
-        if row is not None and is_younger(row.fetch_time, max_age, domain.clock()):
-            return _from_row(row)
+            stored = await accounts.find_creator_info(tx, account.location, account.id)
+    return await fresh_after(domain, account, stored, max_age=max_age, background=background)
+
+
+async def fresh_after(
+    domain: Domain,
+    account: AccountRow,
+    stored: CreatorInfoRow | None,
+    *,
+    max_age: timedelta = MAX_AGE,
+    background: bool = False,
+) -> CreatorInfo:
+    """Return what `fresh` does, after the `stored` copy was read."""
+    if stored is not None and is_younger(stored.fetch_time, max_age, domain.clock()):
+        return _from_row(stored)
     access = ConnectionAccess(domain, account.provider, account.location, account.connection, background)
     reach("publish.before-call.creator-info")
     info = await domain.providers[account.provider].accounts.creator_info(access)
     reach("publish.after-call.creator-info")
-    if info.can_post:
-        await daily_caps.clear_learned(domain, account.provider, account.location, account.id)
-    elif info.cap:
+    if info.cap and not info.can_post:
         until = await daily_caps.learn(domain, account.provider, account.location, account.id, info.cap)
         info = replace(info, cap_reset=until)
-    async with domain.db.transaction() as tx:
+    async with limiter.transaction(domain) as tx:
+        if info.can_post:
+            await daily_caps.clear_learned(tx, domain, account.provider, account.location, account.id)
         fetched = info.fetch_time or domain.clock()
         await accounts.save_creator_info(tx, account.location, account.id, _to_json(info), fetched)
     return info

@@ -76,8 +76,12 @@ async def _facts(domain: Domain, file: UploadRow) -> MediaFacts:
 
 
 async def _probe(domain: Domain, file: UploadRow) -> MediaFacts:
+    async with domain.db.read() as tx:
+        parts = await uploads.parts(tx, file.location, file.id)
+
     async def read(first: int, end: int) -> bytes:
-        return b"".join([piece async for piece in upload_rules.read(domain, file.location, file.id, first, end)])
+        pieces = upload_rules.read_parts(domain, parts, file.location, file.id, first, end)
+        return b"".join([piece async for piece in pieces])
 
     facts = await domain.prober.look(file.size_bytes, read)
     async with domain.db.transaction() as tx:

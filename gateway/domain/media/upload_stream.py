@@ -34,6 +34,7 @@ from gateway.errors import (
 )
 from storage import uploads
 from storage.blobs import StoreFull, StoreUnavailable
+from storage.database import Transaction
 from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
@@ -126,6 +127,8 @@ class Writer:
         self._buffer = bytearray()
         self._last_key = last_key
         self._storing: asyncio.Task[None] | None = None
+        # The upload, if it was completed in the transaction of its last part.
+        self.completed: UploadRow | None = None
 
     @property
     def name(self) -> str:
@@ -159,9 +162,11 @@ class Writer:
         expected = f"{allowed} announced" if self.row.size_bytes else f"1 to {allowed} are accepted"
         raise MediaInvalid(f"{size} bytes were sent, {expected}.", resource=self.name, metadata=metadata)
 
-    async def flush(self) -> None:
-        """Store everything that was written; the hasher is kept for the stream that continues."""
-        await self._store()
+    async def flush(self, *, complete: bool = False) -> None:
+        """Store everything that was written; the hasher is kept for the stream that continues. With `complete` the
+        upload is completed with its last part, if the hash of all bytes is known and right.
+        """
+        await self._store(complete=complete)
         await self._wait_stored()
         if self._last_key and self.hasher is not None:
             self.slots.keep_hasher(self._last_key, self.hasher)
@@ -182,9 +187,13 @@ class Writer:
         if self._storing is not None:
             await asyncio.wait([self._storing])
 
-    async def finish(self) -> int:
-        """Store the rest and return the size; raises MediaInvalid if it is not the announced one."""
-        await self.flush()
+    async def finish(self, *, complete: bool = False) -> int:
+        """Store the rest and return the size; raises MediaInvalid if it is not the announced one.
+
+        With `complete`, `completed` is the upload if it was completed with its last part.
+        """
+        whole = self.row.size_bytes in (0, self.end)
+        await self.flush(complete=complete and whole)
         self._check_size(self.end, whole=True)
         return self.end
 
@@ -194,20 +203,20 @@ class Writer:
             await asyncio.shield(self._storing)
             self._storing = None
 
-    async def _store(self) -> None:
+    async def _store(self, *, complete: bool = False) -> None:
         """Start storing the buffer, once the part before it is stored."""
         await self._wait_stored()
         if self._buffer:
             data, self._buffer = self._buffer, bytearray()
-            self._storing = self.slots.start(self._store_part(data))
+            self._storing = self.slots.start(self._store_part(data, complete=complete))
 
-    async def _store_part(self, data: bytearray) -> None:
+    async def _store_part(self, data: bytearray, *, complete: bool) -> None:
         key = f"uploads/{self.location}/{self.upload}/{self.committed}-{self.domain.new_id()}"
         hashing = None if self.hasher is None else asyncio.to_thread(self.hasher.update, data)
         await asyncio.gather(self._put(key, data), *([] if hashing is None else [hashing]))
         part = UploadPartRow(location=self.location, upload=self.upload, first=self.committed, size=len(data), key=key)
         try:
-            committed = await self._commit(part)
+            committed = await self._commit(part, complete=complete)
         except QuotaExceeded:
             await upload_rules.delete_bytes(self.domain, [key])
             raise
@@ -217,8 +226,8 @@ class Writer:
         self.committed += len(data)
         self._last_key = key
 
-    async def _commit(self, part: UploadPartRow) -> bool:
-        """Add a stored part to the upload; return False if it no longer fits.
+    async def _commit(self, part: UploadPartRow, *, complete: bool) -> bool:
+        """Add a stored part to the upload, and complete it if this is the last; return False if it no longer fits.
 
         Room is checked only if no size was announced; otherwise it was checked when the upload was created.
         """
@@ -226,7 +235,15 @@ class Writer:
             committed = await uploads.commit_part(tx, part, self.domain.clock() + self.lifetime)
             if committed and not self.row.size_bytes and uploads.needs_more_room(part):
                 await upload_rules.check_room(self.domain, tx, self.location)
+            completed = None
+            if committed and complete and self.hasher is not None:
+                completed = await self._complete(tx, part.first + part.size, str(self.hasher.hexdigest()))
+        self.completed = completed
         return committed
+
+    async def _complete(self, tx: Transaction, size: int, sha256: str) -> UploadRow | None:
+        """Complete the upload within `tx`, unless another hash was announced."""
+        return await _complete(tx, self, size, sha256) if self.row.sha256 in ("", sha256) else None
 
     async def _put(self, key: str, data: bytearray) -> None:
         try:
@@ -253,23 +270,28 @@ async def _write_conflict(writer: Writer) -> DomainError:
 
 async def _finish(writer: Writer) -> UploadRow:
     """Check size and hash, and complete the upload; if the hash is wrong, the upload is emptied."""
-    size = await writer.finish()
+    size = await writer.finish(complete=True)
+    if writer.completed is not None:
+        return writer.completed
     sha256 = await _sha256(writer, size)
     if writer.row.sha256 and sha256 != writer.row.sha256:
         await _empty(writer, size)
         metadata = {"checksum": "sha256", "committedSize": "0"}
         raise UploadChecksumMismatch("It was emptied: send it again.", resource=writer.name, metadata=metadata)
     domain = writer.domain
-    expire_time = domain.clock() + upload_rules.COMPLETE_LIFETIME
     async with domain.db.transaction() as tx:
-        done = await uploads.complete(
-            tx, writer.location, writer.upload, size=size, sha256=sha256, expire_time=expire_time
-        )
-    row = await upload_rules.get(domain, writer.location, writer.upload)
+        done = await _complete(tx, writer, size, sha256)
+    row = done or await upload_rules.get(domain, writer.location, writer.upload)
     # Two streams may finish with the same bytes at once; both succeed.
     if done or (row.state, row.size_bytes, row.sha256) == (UploadState.COMPLETE, size, sha256):
         return row
     raise await _write_conflict(writer)
+
+
+async def _complete(tx: Transaction, writer: Writer, size: int, sha256: str) -> UploadRow | None:
+    """Complete a writer's upload within `tx` and return it; None if it is no longer open, or has another size."""
+    expire_time = writer.domain.clock() + upload_rules.COMPLETE_LIFETIME
+    return await uploads.complete(tx, writer.location, writer.upload, size=size, sha256=sha256, expire_time=expire_time)
 
 
 async def _sha256(writer: Writer, size: int) -> str:

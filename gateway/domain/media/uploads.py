@@ -190,6 +190,23 @@ async def read(domain: Domain, location: str, upload: str, first: int, end: int)
     """
     async with domain.db.read() as tx:
         parts = await uploads.parts(tx, location, upload)
+    async for piece in read_parts(domain, parts, location, upload, first, end):
+        yield piece
+
+
+async def get_with_parts(domain: Domain, location: str, upload: str) -> tuple[UploadRow, Sequence[UploadPartRow]]:
+    """Return an upload and its parts, for `read_parts`; raises ResourceNotFound."""
+    try:
+        async with domain.db.read() as tx:
+            return await uploads.with_parts(tx, location, upload)
+    except NotFound:
+        raise ResourceNotFound(names.UPLOAD.format(location, upload)) from None
+
+
+async def read_parts(
+    domain: Domain, parts: Sequence[UploadPartRow], location: str, upload: str, first: int, end: int
+) -> AsyncIterator[bytes]:
+    """Yield bytes [first, end) as `read` does, of an upload whose parts are known."""
     offset = first
     for part in parts:
         start, stop = max(offset, part.first), min(end, part.first + part.size)

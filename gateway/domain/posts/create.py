@@ -1,4 +1,4 @@
-"""CreatePost: one transaction (post, event, job) that returns at once.
+"""CreatePost: one transaction (post, event, lease) that returns at once.
 
 Owns the checks before it and the new row. Delivering the post to the vendor is `gateway/domain/publishing/step.py`.
 """
@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain import idempotency
-from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
@@ -18,6 +17,8 @@ from gateway.domain.media import uploads as upload_rules
 from gateway.domain.posts import read
 from gateway.domain.publishing import journal, routing
 from gateway.domain.publishing import queue as publish_queue
+from gateway.domain.publishing.submit import Known
+from gateway.domain.quotas import limiter
 from gateway.errors import FieldInvalid, ResourceExists
 from storage import posts
 from storage.database import Transaction
@@ -69,16 +70,26 @@ async def create(
     if first is not None:
         return await read.get(domain, new.location, first)
     row = _row(domain, new)
-    checked = await routing.choose(domain, row, faults)
+    async with limiter.released_together(domain) as together:
+        checked = await routing.choose(together, row, faults)
     row.total_bytes = checked.total_bytes
     if validate_only:
         return row
+    row.due_at, begun_here = domain.leases.first(domain.clock())
     async with domain.db.transaction() as tx:
         await keep_own(tx, new.location, agency)
         first = await idempotency.claim(tx, key, row.id, row.create_time)
         if first is None:
-            return await _insert(domain, tx, row)
-    return await read.get(domain, new.location, first)
+            await _insert(domain, tx, row)
+            if not begun_here:
+                await publish_queue.announce(tx)
+    if first is not None:
+        return await read.get(domain, new.location, first)
+    if begun_here:
+        # A copy: the row goes to the caller as it is now.
+        known = checked.ready and Known(PostRow(**row.model_dump()), checked.ready)
+        domain.leases.begin(row.location, row.id, row.due_at, known)
+    return row
 
 
 def _row(domain: Domain, new: NewPost) -> PostRow:
@@ -93,11 +104,10 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
         queue_time=now,
         create_time=now,
         update_time=now,
-        due_at=now + LEASE,
     )
 
 
-async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> PostRow:
+async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> None:
     await upload_rules.hold(tx, row.location, row.uploads)
     await addresses.hide(domain, tx, row)
     try:
@@ -105,5 +115,3 @@ async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> PostRow:
     except AlreadyExists:
         raise ResourceExists(journal.subject(row)) from None
     await journal.record_event(tx, row, row.create_time)
-    await publish_queue.enqueue(tx, row)
-    return row

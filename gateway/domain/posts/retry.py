@@ -5,10 +5,11 @@ Owns what the vendor is asked before, and what the new round starts with. Whethe
 
 import contextlib
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from gateway.domain import idempotency, post_content
-from gateway.domain.concurrency import LEASE, Superseded
+from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.media import links
@@ -42,11 +43,18 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
         await _reconcile(domain, Work(row, attempt))
     elif row is not None and attempt is not None and _refused(row, attempt):
         await _look_again(domain, Work(row, attempt))
+    due, begun_here = domain.leases.first(domain.clock())
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, post, domain.clock())
         if first is None:
-            return await _requeue(domain, tx, location, post)
-    return await read.get(domain, location, first)
+            queued = await _requeue(domain, tx, location, post, due)
+            if not begun_here:
+                await queue.announce(tx)
+    if first is not None:
+        return await read.get(domain, location, first)
+    if begun_here:
+        domain.leases.begin(location, post, due, None)
+    return queued
 
 
 def _in_doubt(row: PostRow, attempt: AttemptRow) -> bool:
@@ -93,7 +101,7 @@ async def _reconcile(domain: Domain, work: Work) -> None:
         await vendor_status.apply_requested(domain, work, status)
 
 
-async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) -> PostRow:
+async def _requeue(domain: Domain, tx: Transaction, location: str, post: str, due: datetime) -> PostRow:
     now = domain.clock()
     row = await rows.get(tx, location, post, lock=True)
     if row.state not in (PostState.FAILED, PostState.INDETERMINATE):
@@ -115,7 +123,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         differences=None,
         sent_bytes=0,
         schedule_time=None,
-        due_at=now + LEASE,
+        due_at=due,
         **media,
     )
     fresh = AttemptRow(
@@ -124,7 +132,6 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
     await attempts.insert(tx, fresh)
     assert changed is not None  # noqa: S101 - the row is locked
     await journal.record_event(tx, changed, now)
-    await queue.enqueue(tx, changed)
     return changed
 
 

@@ -7,6 +7,7 @@ it is asked again before the submission.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -40,8 +41,8 @@ from providers.http import public
 from providers.interface import Provider
 from providers.models.accounts import CreatorInfo
 from providers.models.publishing import PostMode, PublishRequest
-from storage import accounts, connections
-from storage.accounts import AccountRow
+from storage import connections
+from storage.accounts import AccountRow, CreatorInfoRow
 from storage.connections import ConnectionRow
 from storage.errors import NotFound
 from storage.posts import PostRow
@@ -60,11 +61,15 @@ Problem = DomainError | ProviderError
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The account and connection of a checked post; `total_bytes` of its media are stored here already."""
+    """The account and connection of a checked post; `total_bytes` of its media are stored here already.
+
+    `ready` is what it can be submitted with at once, None if something about it is not known yet.
+    """
 
     account: AccountRow
     connection: ConnectionRow
     total_bytes: int
+    ready: "Ready | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Ready:
 
     account: AccountRow
     files: Sequence[UploadRow]
+    check_time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     violations of all of them. Raises GatewayUnavailable if the media could not be probed now.
     """
     try:
-        account, connection = await _owner(domain, post)
+        account, connection, stored_info = await _owner(domain, post)
     except ResourceNotFound as error:
         _raise([*known, error])
         raise
@@ -112,12 +118,15 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     problems += _check_media(domain, post, media, limits)
     problems += _check_fields(post, request, provider.table)
     problems += _check_options(provider, request, problems)
-    if not connection_problems:
-        problems += await _check_creator(domain, post, account, media)
+    creator = [] if connection_problems else await _check_creator(domain, post, account, stored_info, media)
+    problems += creator or ()
     if not any(isinstance(problem, ProviderError) for problem in problems):
         problems += await daily_caps.check(domain, post)
     _raise(problems)
-    return Checked(account, connection, sum(medium.file.size_bytes for medium in media if medium.file))
+    files = [medium.file for medium in media if medium.file]
+    settled = creator is not None and not any(medium.source.needs_fetch for medium in media)
+    ready = Ready(account, files, domain.clock()) if settled else None
+    return Checked(account, connection, sum(file.size_bytes for file in files), ready)
 
 
 async def ready(domain: Domain, post: PostRow) -> Ready:
@@ -125,7 +134,7 @@ async def ready(domain: Domain, post: PostRow) -> Ready:
 
     Raises DomainError if the post may no longer be submitted, a provider's Temporary if that is not known now.
     """
-    account, _ = await _owner(domain, post)
+    account, _, stored_info = await _owner(domain, post)
     if sync.is_unusable(account := await sync.current(domain, account), domain.clock()):
         raise providers.GrantRevoked(RECONNECT, provider=post.provider, code="account_unusable")
     try:
@@ -135,16 +144,15 @@ async def ready(domain: Domain, post: PostRow) -> Ready:
     limits = domain.providers[post.provider].table.limits_of(account.platform)
     _raise(list(_check_media(domain, post, media, limits)))
     if _has_creator_info(domain, post):
-        info = await creator_info.fresh(domain, account, background=True)
+        info = await creator_info.fresh_after(domain, account, stored_info, background=True)
         _raise(list(_creator_problems(domain, post, info, media)))
-    return Ready(account, [medium.file for medium in media if medium.file])
+    return Ready(account, [medium.file for medium in media if medium.file], domain.clock())
 
 
-async def _owner(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionRow]:
+async def _owner(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionRow, CreatorInfoRow | None]:
     try:
         async with domain.db.read() as tx:
-            account = await accounts.get(tx, post.location, post.account)
-            return account, await connections.get(tx, post.location, account.connection)
+            return await connections.with_account(tx, post.location, post.account)
     except NotFound:
         raise ResourceNotFound(names.ACCOUNT.format(post.location, post.account)) from None
 
@@ -251,13 +259,16 @@ def _has_creator_info(domain: Domain, post: PostRow) -> bool:
     return post.mode == PostMode.DIRECT and domain.providers[post.provider].table.can(Capability.CREATOR_INFO)
 
 
-async def _check_creator(domain: Domain, post: PostRow, account: AccountRow, media: Sequence[_Medium]) -> list[Problem]:
+async def _check_creator(
+    domain: Domain, post: PostRow, account: AccountRow, stored: CreatorInfoRow | None, media: Sequence[_Medium]
+) -> list[Problem] | None:
+    """Return what the creator's settings forbid, None if they are not known now."""
     if not _has_creator_info(domain, post):
         return []
     try:
-        info = await creator_info.fresh(domain, account)
+        info = await creator_info.fresh_after(domain, account, stored)
     except (providers.Temporary, providers.ContractBroken):
-        return []
+        return None
     except ProviderError as error:
         return [error]
     return list(_creator_problems(domain, post, info, media))

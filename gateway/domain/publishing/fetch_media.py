@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from gateway.domain import post_content
-from gateway.domain.concurrency import LEASE, Superseded
+from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
 from gateway.domain.media import addresses
 from gateway.domain.media import uploads as upload_rules
@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 OPEN_LIFETIME = timedelta(hours=2)
 """After how long an unfinished upload expires; no other worker continues it."""
 
-RENEW_EVERY = timedelta(seconds=10)
-"""How often the lease on the post is renewed."""
+RENEWALS = 3
+"""How often the lease on the post is renewed while it lasts."""
 
 STOP_CHECK_SECONDS = 0.25
 """How often `stopping` is checked."""
@@ -66,12 +66,13 @@ async def _supervise(
     domain: Domain, post: PostRow, position: int, transfer: asyncio.Task[PostRow], stopping: Callable[[], bool]
 ) -> None:
     """Renew the lease until the transfer is done or must stop."""
-    renewed = domain.clock() - RENEW_EVERY
+    renew_every = domain.leases.length / RENEWALS
+    renewed = domain.clock() - renew_every
     while not transfer.done():
         if stopping():
             return
         # Also when the clock was set back in between.
-        if not timedelta(0) <= domain.clock() - renewed < RENEW_EVERY:
+        if not timedelta(0) <= domain.clock() - renewed < renew_every:
             await _renew_lease(domain, post, position)
             renewed = domain.clock()
         await asyncio.wait([transfer], timeout=STOP_CHECK_SECONDS)
@@ -83,7 +84,8 @@ async def _renew_lease(domain: Domain, post: PostRow, position: int) -> None:
         row = await posts.find(tx, post.location, post.id, lock=True)
         if not _still_needs(row, post, position):
             raise Superseded
-        await posts.set_due(tx, post.location, post.id, domain.clock() + LEASE)
+        until = domain.leases.working(post.location, post.id, domain.clock())
+        await posts.set_due(tx, post.location, post.id, until)
 
 
 def _still_needs(row: PostRow | None, post: PostRow, position: int) -> bool:

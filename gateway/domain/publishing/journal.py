@@ -5,7 +5,7 @@ that loses it is superseded and must not call the vendor. What to do next is dec
 `gateway/domain/publishing/step.py`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,8 @@ from gateway.aip import names
 from gateway.domain import post_content
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
+from gateway.domain.publishing import queue
+from gateway.domain.quotas import limiter
 from gateway.failpoints import reach
 from storage import attempts, events, posts
 from storage.attempts import AttemptRow
@@ -73,22 +75,27 @@ async def record_event(tx: Transaction, post: PostRow, now: datetime) -> None:
 async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
     """Return the current post and its newest attempt; None for each that does not exist."""
     async with domain.db.read() as tx:
-        row = await posts.find(tx, location, post)
-        attempt = None if row is None else await attempts.find(tx, location, post, row.attempt)
-    return row, attempt
+        return await attempts.find_newest(tx, location, post)
 
 
-async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | None, **values: Any) -> Work:
+async def open_first(domain: Domain, post: PostRow) -> Work:
+    """Start the first attempt of a post that was just created; raises Superseded if any column of it has changed."""
+    return await open_attempt(domain, post, None, at_version=post.version, state=PostState.QUEUED)
+
+
+async def open_attempt(
+    domain: Domain, post: PostRow, previous: AttemptRow | None, *, at_version: int | None = None, **values: Any
+) -> Work:
     """Start a new attempt in place of the previous one; `values` are columns of the post, such as its state.
 
-    Raises Superseded.
+    Raises Superseded, with `at_version` also if any column of the post has changed since.
     """
     now = domain.clock()
     replaced = previous if previous is not None and previous.state not in _ENDED else None
     if replaced is not None:
         reach("publish.before-commit.ABANDONED")
     reach("publish.before-commit.INTENT")
-    async with domain.db.transaction() as tx:
+    async with limiter.transaction(domain) as tx:
         if replaced is not None:
             await _move_attempt(tx, replaced, AttemptState.ABANDONED, now)
         number = post.attempt + 1
@@ -99,9 +106,10 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
             now,
             expect=[post.state],
             at_attempt=post.attempt,
+            at_version=at_version,
             attempt=number,
             differences=None,
-            **values,
+            **_with_lease(domain, post, values, values.get("state", post.state), now),
         )
         if changed is None:
             raise Superseded
@@ -141,16 +149,17 @@ async def move(
     post's state changes. `before_move` runs first, in the same transaction.
     """
     reach(f"publish.before-commit.{to}")
-    async with domain.db.transaction() as tx:
+    async with limiter.transaction(domain) as tx:
         if before_move is not None:
             await before_move(tx)
+        now = domain.clock()
         moved = await move_with(
             tx,
             work,
             to,
-            domain.clock(),
+            now,
             post_state=post_state,
-            post=post,
+            post=_with_lease(domain, work.post, post or {}, post_state or work.post.state, now),
             learnt=learnt,
             unchanged=unchanged,
             **attempt_values,
@@ -183,18 +192,27 @@ async def move_with(
     return Work(row, attempt)
 
 
-async def claim_submit(domain: Domain, work: Work, **attempt_values: Any) -> Work | None:
+async def claim_submit(
+    domain: Domain,
+    work: Work,
+    *,
+    before_move: Callable[[Transaction], Awaitable[None]] | None = None,
+    **attempt_values: Any,
+) -> Work | None:
     """Move to INIT_SENT; None if another post of the account is being transferred or comes first.
 
     Posts of one account go out in the order of their creation, but a post that waits for something lets others pass.
+    `before_move` runs in the same transaction once it is the post's turn.
     """
     now = domain.clock()
     reach("publish.before-commit.INIT_SENT")
-    async with domain.db.transaction() as tx:
+    async with limiter.transaction(domain) as tx:
         # Replicas of different versions share this lock: its key must not change.
         await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
         if await _count_ahead(tx, work.post, now):
             return None
+        if before_move is not None:
+            await before_move(tx)
         attempt = await _move_attempt(
             tx, work.attempt, AttemptState.INIT_SENT, now, announce_time=now, **attempt_values
         )
@@ -206,7 +224,7 @@ async def claim_submit(domain: Domain, work: Work, **attempt_values: Any) -> Wor
 async def save_publish_id(domain: Domain, work: Work, publish_id: str) -> None:
     """Store a publish id with an attempt that another worker moved on without one, so that it can be polled."""
     location, id, number = work.attempt.location, work.attempt.post, work.attempt.number
-    async with domain.db.transaction() as tx:
+    async with limiter.transaction(domain) as tx:
         attempt = await attempts.find(tx, location, id, number)
         if attempt is None or attempt.publish_id:
             return
@@ -235,7 +253,8 @@ async def _count_ahead(tx: Transaction, post: PostRow, now: datetime) -> int:
 
 async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
     """Make the post due at `until`; `post_values` are columns that callers see, such as the error it waits for."""
-    async with domain.db.transaction() as tx:
+    until = _leased(domain, work.post, work.post.state, until, domain.clock())
+    async with limiter.transaction(domain) as tx:
         if post_values:
             await posts.change(
                 tx,
@@ -253,8 +272,22 @@ async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any)
 
 async def set_due(domain: Domain, post: PostRow, until: datetime) -> None:
     """Make a post due at `until`, whatever the state of its attempt."""
-    async with domain.db.transaction() as tx:
+    until = _leased(domain, post, post.state, until, domain.clock())
+    async with limiter.transaction(domain) as tx:
         await posts.set_due(tx, post.location, post.id, until)
+
+
+def _with_lease(
+    domain: Domain, post: PostRow, values: Mapping[str, Any], state: PostState, now: datetime
+) -> dict[str, Any]:
+    """Return columns of a post that will be in a state, with the lease in `due_at` if this process comes back to it."""
+    due = values.get("due_at")
+    return {**values, **({} if due is None else {"due_at": _leased(domain, post, state, due, now)})}
+
+
+def _leased(domain: Domain, post: PostRow, state: PostState, due: datetime, now: datetime) -> datetime:
+    alone = not queue.polled_in_batch(domain, post, state)
+    return domain.leases.due(post.location, post.id, state, due, now, alone=alone)
 
 
 async def _move_attempt(

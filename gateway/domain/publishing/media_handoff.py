@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from gateway.domain import post_content
-from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.media import addresses, uploads
 from gateway.domain.media import links as media_links
@@ -39,7 +38,7 @@ async def store(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Work:
             continue
         address = await _store_one(domain, work, position, file)
         media = {**work.attempt.media, STORED: {**_stored(work), str(position): address.reveal()}}
-        due = {"due_at": domain.clock() + LEASE}
+        due = {"due_at": domain.leases.working(post.location, post.id, domain.clock())}
         work = await journal.move(domain, work, work.attempt.state, post=due, media=media)
     return work
 

@@ -1,33 +1,51 @@
-"""The job queue of due posts: filled by the transaction that makes a post due, or by the sweeper.
+"""Which posts are due: taken by the process that steps them, or polled together by a job.
 
-Owns which task and queue a state belongs to. Does not know what a step does.
+Owns taking them, and the names of the queue's tasks. Does not know what a step does, nor how many may run at once.
 """
 
-from gateway.domain.concurrency import LEASE
+from collections.abc import Sequence
+from datetime import datetime
+
 from gateway.domain.context import Domain
+from gateway.domain.leases import TOPIC, Lane
 from storage import jobs, posts
-from storage.database import Transaction
+from storage.database import Transaction, notify
 from storage.posts import PostRow
 from storage.states import PostState
 
-SWEEP_LIMIT = 500
 PUBLISH_TASK = "publish"
+"""A step as a job: processes of versions before leases put it into the queue."""
+
 POLL_TASK = "poll"
 BATCHABLE = (PostState.PROCESSING, PostState.SCHEDULED)
+HANDED_OVER = (PostState.QUEUED, PostState.TRANSFERRING)
+"""The states in which a post's next step submits or transfers it."""
+
 HAND_OVERS = "hand-overs"
-"""The queue of steps that submit or transfer. They take long, so they must not delay the polls. Its name is stored in
-jobs, so it stays.
-"""
-
 POLLS = "polls"
-"""The queue of steps that poll the vendor."""
+"""The queues of those jobs, and of the polls of many posts with one call."""
 
 
-async def enqueue(tx: Transaction, row: PostRow) -> None:
-    """Enqueue the post's next step within this transaction; one step of a post runs at a time."""
-    name = f"post|{row.location}|{row.id}"
-    queue = HAND_OVERS if row.state in (PostState.QUEUED, PostState.TRANSFERRING) else POLLS
-    await jobs.enqueue(tx, PUBLISH_TASK, queue=queue, lock=name, queueing_lock=name, location=row.location, post=row.id)
+async def take_due(domain: Domain, lanes: Sequence[Lane], limit: int) -> tuple[datetime, list[PostRow], int]:
+    """Take a lease of up to `limit` posts that are due in these lanes, and put polls of many into the queue.
+
+    Return until when the leases are, the posts to step, and how many were due. Any number of replicas may do so at
+    once.
+    """
+    now = domain.clock()
+    until = now + domain.leases.length
+    only = None if len(lanes) == len(Lane) else (HANDED_OVER, Lane.HAND_OVERS in lanes)
+    async with domain.db.transaction() as tx:
+        due = await posts.take_due(tx, now, until, limit, only)
+        batches = [row for row in due if polled_in_batch(domain, row, row.state)]
+        for row in batches:
+            await _enqueue_poll(tx, row)
+    return until, [row for row in due if row not in batches], len(due)
+
+
+async def announce(tx: Transaction) -> None:
+    """Tell every process that takes steps, with this commit, that a post is due that nobody has a lease of."""
+    await notify(tx, TOPIC, "")
 
 
 async def wake(domain: Domain, location: str, post: str) -> None:
@@ -36,19 +54,9 @@ async def wake(domain: Domain, location: str, post: str) -> None:
         await posts.set_due(tx, location, post, domain.clock())
 
 
-async def sweep(domain: Domain, limit: int = SWEEP_LIMIT) -> int:
-    """Enqueue the due posts, at most `limit`, and return how many. Any number of replicas may sweep at once."""
-    now = domain.clock()
-    async with domain.db.transaction() as tx:
-        due = await posts.take_due(tx, now, now + LEASE, limit)
-        for row in due:
-            await (_enqueue_poll(tx, row) if _polled_in_batch(domain, row) else enqueue(tx, row))
-    return len(due)
-
-
-def _polled_in_batch(domain: Domain, row: PostRow) -> bool:
-    """Return whether one vendor call returns the statuses of all due posts of the connection."""
-    return row.state in BATCHABLE and domain.providers[row.provider].table.statuses_at_once
+def polled_in_batch(domain: Domain, row: PostRow, state: PostState) -> bool:
+    """Return whether, in a state, one vendor call returns the statuses of all due posts of the connection."""
+    return state in BATCHABLE and domain.providers[row.provider].table.statuses_at_once
 
 
 async def _enqueue_poll(tx: Transaction, row: PostRow) -> None:

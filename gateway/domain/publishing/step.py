@@ -8,7 +8,7 @@ FINAL_SENT on, or from a submit that publishes by itself, the vendor is asked in
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -28,6 +28,8 @@ from gateway.domain.publishing import (
 )
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
+from gateway.domain.publishing.submit import Known
+from gateway.domain.quotas import limiter
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
 from storage import posts
@@ -43,21 +45,49 @@ KEY_RETRY = timedelta(seconds=5)
 """When a post is due again that needs an encryption key which this process does not have: another one may have it."""
 
 
-async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[], bool] = lambda: False) -> None:
+async def step(
+    domain: Domain,
+    location: str,
+    post: str,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    lease: datetime | None = None,
+    known: Known | None = None,
+) -> None:
     """Advance a post as far as possible now, then store in `due_at` when the next step is due.
 
-    Safe to call at any time and concurrently: a superseded worker stops. If `stopping` becomes true, stop at the next
-    safe point. Raises DatabaseUnavailable.
+    Safe to call at any time and concurrently: a superseded worker stops. With `lease`, the time until which this
+    process has stored it, nothing is done for a post that somebody else has taken up, or made due, since. A post that
+    was just created need not be read again if it is `known`. If `stopping` becomes true, stop at the next safe point.
+    Raises DatabaseUnavailable.
     """
+    async with limiter.released_together(domain) as together:
+        await _step(together, location, post, stopping, lease, known)
+
+
+async def _step(
+    domain: Domain,
+    location: str,
+    post: str,
+    stopping: Callable[[], bool],
+    lease: datetime | None,
+    known: Known | None,
+) -> None:
     try:
-        row, attempt = await journal.read(domain, location, post)
-        work = None if row is None else await _resume(domain, row, attempt)
+        ready = None if known is None or not submit.is_current(domain, known) else known.ready
+        if known is not None and ready is not None:
+            work: NextWork = await journal.open_first(domain, known.post)
+        else:
+            row, attempt = await journal.read(domain, location, post)
+            lost = row is None or (lease is not None and row.due_at != lease)
+            work = None if row is None or lost else await _resume(domain, row, attempt)
         while work is not None:
             if stopping():
                 await journal.defer(domain, work, domain.clock())
                 return
             if work.attempt.state == AttemptState.INTENT:
-                work = await submit.submit(domain, work, stopping)
+                work = await submit.submit(domain, work, stopping, ready)
+                ready = None
             else:
                 work = await _HANDLERS[work.attempt.state](domain, work)
     except Superseded:

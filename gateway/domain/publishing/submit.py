@@ -5,6 +5,7 @@ response to a call that may publish is left to `reconcile`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -35,25 +36,43 @@ from providers.errors import (
     DailyCapReached,
     GrantRevoked,
     ProviderError,
+    QuotaUsedUp,
     Temporary,
     TokenRefused,
     Unavailable,
 )
 from providers.models.publishing import Begun, Content
 from storage.attempts import ACCOUNT
-from storage.database import DatabaseUnavailable
+from storage.database import DatabaseUnavailable, Transaction
+from storage.posts import PostRow
 from storage.states import AttemptState
 
 WAIT_FOR_GRANT = (GrantRevoked, TokenRefused)
 TRY_AGAIN = (*WAIT_FOR_GRANT, Temporary, Ambiguous, ContractBroken)
 """What does not end an attempt: the same call is made again, the first two only once the grant is good again."""
 
+KNOWN_FOR = timedelta(seconds=5)
+"""How long what was found when a post was created need not be read again before it is submitted."""
+
 NOT_SENT = "The gateway's database was away; nothing was sent."
 
 
-async def submit(domain: Domain, work: Work, stopping: Callable[[], bool]) -> NextWork:
-    """INTENT: fetch the media, repeat the checks, submit, and store the vendor's response."""
-    if _too_late(domain, work):
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A post that was just created and what its check has found."""
+
+    post: PostRow
+    ready: Ready
+
+
+def is_current(domain: Domain, known: Known) -> bool:
+    """Return whether what the check of a new post has found need not be read again."""
+    return domain.clock() - known.ready.check_time <= KNOWN_FOR
+
+
+async def submit(domain: Domain, work: Work, stopping: Callable[[], bool], known: Ready | None = None) -> NextWork:
+    """INTENT: fetch the media, repeat the checks unless they are `known`, submit, and store the vendor's response."""
+    if _too_late(domain, work.post):
         return await _expire(domain, work)
     try:
         if any(source.needs_fetch for source in post_content.sources_of(work.post)):
@@ -61,29 +80,39 @@ async def submit(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Ne
             if stopping():
                 await journal.defer(domain, work, domain.clock())
                 return None
-            if _too_late(domain, work):
+            if _too_late(domain, work.post):
                 return await _expire(domain, work)
-        if delay := await journal.turn_delay(domain, work.post):
+        if known is None and (delay := await journal.turn_delay(domain, work.post)):
             return await moves.defer(domain, work, delay)
         await moves.access_of(domain, work.post).token()
-        ready = await check.ready(domain, work.post)
-        await daily_caps.require_capacity(domain, work.post)
+        ready = known or await _ready(domain, work.post)
         work = await media_handoff.store(domain, work, ready.files)
-    except QuotaExceeded as error:
-        other = await routing.switch(domain, work, error)
-        delay = retry_policy.retry_delay(work.attempt.failures)
-        return other or await _retry_later(domain, work, delay, vendor_errors.as_stored(error))
-    except DomainError as error:
-        return await routing.switch(domain, work, error) or await moves.fail(
-            domain, work, vendor_errors.as_stored(error)
-        )
-    except ProviderError as error:
-        return await _handle_refusal(domain, work, error)
-    return await _claim_and_call(domain, work, ready)
+    except (DomainError, ProviderError) as error:
+        return await _handle_problem(domain, work, error)
+    return await _claim_and_call(domain, work, ready, stopping)
 
 
-def _too_late(domain: Domain, work: Work) -> bool:
-    post = work.post
+async def _ready(domain: Domain, post: PostRow) -> Ready:
+    """Repeat the checks; raises DomainError, ProviderError."""
+    ready = await check.ready(domain, post)
+    await daily_caps.require_capacity(domain, post)
+    return ready
+
+
+async def _handle_problem(domain: Domain, work: Work, problem: DomainError | ProviderError) -> NextWork:
+    """The post cannot be submitted now: reroute it, retry, or fail."""
+    if isinstance(problem, ProviderError):
+        return await _handle_refusal(domain, work, problem)
+    other = await routing.switch(domain, work, problem)
+    if other is not None:
+        return other
+    stored = vendor_errors.as_stored(problem)
+    if isinstance(problem, QuotaExceeded):
+        return await _retry_later(domain, work, retry_policy.retry_delay(work.attempt.failures), stored)
+    return await moves.fail(domain, work, stored)
+
+
+def _too_late(domain: Domain, post: PostRow) -> bool:
     return retry_policy.too_late(post.schedule_time or post.queue_time, post.late_tolerance_seconds, domain.clock())
 
 
@@ -115,19 +144,34 @@ def _with_field(error: DomainError | ProviderError, path: str) -> DomainError | 
     return error
 
 
-async def _claim_and_call(domain: Domain, work: Work, ready: Ready) -> NextWork:
-    may_publish = moves.publishes_on_submit(domain, work.post)
-    sent: dict[str, Any] = {"media": {**work.attempt.media, ACCOUNT: ready.account.provider_account_id}}
-    if may_publish:
-        sent["final_sent_time"] = domain.clock()
-    claimed = await journal.claim_submit(domain, work, **sent)
+async def _claim_and_call(domain: Domain, work: Work, ready: Ready, stopping: Callable[[], bool]) -> NextWork:
+    post = work.post
+
+    async def require_capacity(tx: Transaction) -> None:
+        # Planners' limits are shared by all their calls: the call itself finds out.
+        if not moves.is_planner(domain, post):
+            await daily_caps.require_capacity_within(tx, domain, post)
+
+    sent = _announced(domain, post, ready, work.attempt.media)
+    try:
+        claimed = await journal.claim_submit(domain, work, before_move=require_capacity, **sent)
+    except QuotaUsedUp as error:
+        return await _handle_refusal(domain, work, error)
     if claimed is None:
         return await moves.defer(domain, work, journal.TURN_DELAY)
     # The response comes only once: from here until it is committed the task must not be cancelled.
-    return await domain.tokens.guard(_call_and_store(domain, claimed, ready))
+    return await domain.tokens.guard(_call_and_store(domain, claimed, ready, stopping))
 
 
-async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
+def _announced(domain: Domain, post: PostRow, ready: Ready, media: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of an attempt with which its submit is announced."""
+    sent: dict[str, Any] = {"media": {**media, ACCOUNT: ready.account.provider_account_id}}
+    if moves.publishes_on_submit(domain, post):
+        sent["final_sent_time"] = domain.clock()
+    return sent
+
+
+async def _call_and_store(domain: Domain, work: Work, ready: Ready, stopping: Callable[[], bool]) -> NextWork:
     """INIT_SENT: make the submit call and store its response."""
     try:
         await _count_draft(domain, work)
@@ -144,10 +188,8 @@ async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
         intent = await submit_response.revert(domain, work)
         await _learn_cap(domain, work, error)
         return await _handle_refusal(domain, intent, error)
-    next_work = await submit_response.store(domain, work, begun, sum(file.size_bytes for file in ready.files))
-    if not moves.is_inbox_draft(work.post):
-        await until_free(daily_caps.use)(domain, work.post, moves.quota_time(work))
-    return next_work
+    size = sum(file.size_bytes for file in ready.files)
+    return await submit_response.store(domain, work, begun, size, send_at_once=not stopping())
 
 
 async def _count_draft(domain: Domain, work: Work) -> None:

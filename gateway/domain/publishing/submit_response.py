@@ -15,10 +15,11 @@ from gateway.domain.context import Domain
 from gateway.domain.publishing import journal, moves, retry_policy, vendor_lookup
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
+from gateway.domain.quotas import daily_caps
 from providers.models.publishing import Begun, ChunkPlan
 from providers.models.secret import Secret
 from storage import attempts, webhooks
-from storage.database import DatabaseUnavailable, Transaction
+from storage.database import DatabaseUnavailable, Transaction, before_commit
 from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
@@ -29,15 +30,21 @@ STORE_PAUSE = timedelta(seconds=1)
 """How long, and with which pauses, storing the response is retried while the database is unavailable."""
 
 
-async def store(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
-    """Commit the vendor's response to the submit of media of `size` bytes.
+async def store(domain: Domain, work: Work, begun: Begun, size: int, *, send_at_once: bool) -> NextWork:
+    """Commit the vendor's response to the submit of media of `size` bytes; with `send_at_once` also that a file of one
+    chunk is sent next.
 
     If another worker moved the attempt on meanwhile, store at least the publish id, by which the vendor can be polled,
     and raise Superseded. Raises DatabaseUnavailable after STORE_LIMIT.
     """
-    commit = _store_processing if moves.publishes_on_submit(domain, work.post) else _store_upload
+
+    def commit() -> Awaitable[NextWork]:
+        if moves.publishes_on_submit(domain, work.post):
+            return _store_processing(domain, work, begun, size)
+        return _store_upload(domain, work, begun, size, send_at_once=send_at_once)
+
     try:
-        return await until_committed(domain, work, lambda: commit(domain, work, begun, size))
+        return await until_committed(domain, work, commit)
     except Superseded:
         await until_committed(domain, work, lambda: journal.save_publish_id(domain, work, begun.publish_id))
         raise
@@ -62,16 +69,18 @@ async def until_committed(domain: Domain, work: Work, commit: Callable[[], Await
     return await until_stored(commit, pause=STORE_PAUSE, report=report, limit=STORE_LIMIT, sleep=domain.sleep)
 
 
-async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
+async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int, *, send_at_once: bool) -> NextWork:
     """Store the upload address; the bytes are sent from here on."""
     plan = begun.plan or ChunkPlan(size, size, 1)
+    last = send_at_once and plan.count == 1
     async with domain.db.read() as tx:
         seal = await domain.sealer.for_location(tx, work.post.location)
     url = (begun.upload_url or Secret("")).reveal().encode()
     return await journal.move(
         domain,
         work,
-        AttemptState.INIT_OK,
+        AttemptState.FINAL_SENT if last else AttemptState.INIT_OK,
+        final_sent_time=domain.clock() if last else None,
         post={"total_bytes": size, "sent_bytes": 0},
         publish_id=begun.publish_id,
         upload_url_sealed=seal.seal("attempts", moves.row_id(work.attempt), "upload_url", work.attempt.number, url),
@@ -80,7 +89,7 @@ async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int) -> 
         chunk_size=plan.chunk_size,
         chunk_count=plan.count,
         failures=0,
-        before_move=_reapply_webhooks(domain, work),
+        before_move=_count_and_reapply(domain, work),
     )
 
 
@@ -101,19 +110,27 @@ async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int)
         size=size,
         failures=0,
         polls=0,
-        before_move=_reapply_webhooks(domain, work),
+        before_move=_count_and_reapply(domain, work),
     )
     return None
 
 
-def _reapply_webhooks(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
-    """Return a function that makes webhooks due again which arrived before the response and matched no attempt."""
+def _count_and_reapply(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
+    """Return a function that counts the post against its daily caps, and makes webhooks due again which arrived before
+    the response and matched no attempt.
+    """
 
-    async def reapply(tx: Transaction) -> None:
+    async def use_caps(tx: Transaction) -> None:
+        await daily_caps.use_within(tx, domain, work.post, moves.quota_time(work))
+
+    async def count_and_reapply(tx: Transaction) -> None:
+        if not moves.is_inbox_draft(work.post):
+            # Right before the commit: all posts of the provider share a cap, and must not wait for a row of this one.
+            before_commit(tx, "daily caps", use_caps)
         subject = await attempts.subject_of(tx, work.attempt)
         await webhooks.requeue(tx, work.post.provider, subject, moves.submit_time(work) - vendor_lookup.CLOCK_SLACK)
 
-    return reapply
+    return count_and_reapply
 
 
 async def _back_to_intent(domain: Domain, work: Work) -> Work:

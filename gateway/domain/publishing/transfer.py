@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 
 from gateway.domain import vendor_errors
-from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads
 from gateway.domain.publishing import journal, moves, retry_policy, vendor_status
@@ -70,10 +69,10 @@ async def _send_range(domain: Domain, work: Work, first: int, end: int, name: st
     sealed = attempt.upload_url_sealed or b""
     url = Secret(seal.open("attempts", moves.row_id(attempt), "upload_url", attempt.number, sealed).decode())
     upload = post.uploads[0]
-    source = await uploads.get(domain, post.location, upload)
+    source, parts = await uploads.get_with_parts(domain, post.location, upload)
 
     def body() -> AsyncIterator[bytes]:
-        return uploads.read(domain, post.location, upload, first, end)
+        return uploads.read_parts(domain, parts, post.location, upload, first, end)
 
     file = VideoFile(attempt.size, types.sent_as(source.mime_type, source.media), source.sha256)
     request = moves.publishing_of(domain, post).send_chunk(url, file, first=first, end=end, body=body)
@@ -91,7 +90,7 @@ async def _apply_progress(domain: Domain, work: Work, response: Transferred) -> 
             work = await journal.move(domain, work, AttemptState.FINAL_SENT, final_sent_time=domain.clock())
         return await vendor_status.start_polling(domain, work)
     failures = 0 if received > attempt.confirmed else attempt.failures + 1
-    shown = {"sent_bytes": received, "due_at": domain.clock() + LEASE}
+    shown = {"sent_bytes": received, "due_at": domain.leases.working(work.post.location, work.post.id, domain.clock())}
     # If the vendor wants part of the last chunk again, the attempt stays in FINAL_SENT: there is no way back.
     moved = await journal.move(domain, work, attempt.state, post=shown, confirmed=received, failures=failures)
     if failures > retry_policy.MAX_CHUNK_FAILURES and attempt.state != AttemptState.FINAL_SENT:

@@ -40,19 +40,17 @@ async def learn(
         return row.blocked_until
 
 
-async def clear_learned(domain: Domain, provider: str, location: str, account: str) -> None:
-    """Unblock the learned caps of a creator who can post according to the vendor.
+async def clear_learned(tx: Transaction, domain: Domain, provider: str, location: str, account: str) -> None:
+    """Unblock within `tx` the learned caps of a creator who can post according to the vendor.
 
     A creator who posted within the window counts already, and proves nothing about a cap on how many creators do.
     """
     rules = [rule for rule in domain.providers[provider].table.quotas if rule.per in DAILY_SCOPES and not rule.limit]
-    standings = await quota_standing.standings(domain, rules, Subject(provider, location, account))
+    standings = await quota_standing.within(tx, domain, rules, Subject(provider, location, account))
     applicable = quota_standing.without_counted_creator(standings)
-    blocked = [each for each in applicable if each.reset_time is not None]
-    if blocked:
-        async with domain.db.transaction() as tx:
-            for each in blocked:
-                await quotas.unblock(tx, each.key, [each.rule.metric])
+    for each in applicable:
+        if each.reset_time is not None:
+            await quotas.unblock(tx, each.key, [each.rule.metric])
 
 
 async def use(domain: Domain, post: PostRow, stamp: float) -> None:
@@ -60,17 +58,22 @@ async def use(domain: Domain, post: PostRow, stamp: float) -> None:
 
     An account that posted within the window is not one more active creator.
     """
-    now = domain.clock()
     async with domain.db.transaction() as tx:
-        counted: set[frozenset[str]] = set()
-        # Accounts before the provider: this settles whether it is one more creator, and locks are taken in one order.
-        for rule in sorted(_daily_rules(domain, post), key=lambda rule: rule.per):
-            if rule.per == "provider" and rule.spent_by in counted:
-                continue
-            row = await quotas.lock(tx, _daily_subject(post).key(rule), rule.metric, now)
-            if rule.per == "account" and ledger.live(row, rule, now):
-                counted.add(rule.spent_by)
-            ledger.add_stamp(row, rule, now, stamp)
+        await use_within(tx, domain, post, stamp)
+
+
+async def use_within(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> None:
+    """Do what `use` does, within `tx`."""
+    now = domain.clock()
+    counted: set[frozenset[str]] = set()
+    # Accounts before the provider: this settles whether it is one more creator, and locks are taken in one order.
+    for rule in sorted(_daily_rules(domain, post), key=lambda rule: rule.per):
+        if rule.per == "provider" and rule.spent_by in counted:
+            continue
+        row = await quotas.lock(tx, _daily_subject(post).key(rule), rule.metric, now)
+        if rule.per == "account" and ledger.live(row, rule, now):
+            counted.add(rule.spent_by)
+        ledger.add_stamp(row, rule, now, stamp)
 
 
 async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> None:
@@ -116,7 +119,13 @@ async def require_capacity(domain: Domain, post: PostRow) -> None:
     Reads only, without occupying a slot. A quota that has a reserve for callers is also used up by reads and delays no
     submission; neither does a cap that nobody knows before the vendor refuses.
     """
-    for each in await quota_standing.costs(domain, post):
+    async with domain.db.read() as tx:
+        await require_capacity_within(tx, domain, post)
+
+
+async def require_capacity_within(tx: Transaction, domain: Domain, post: PostRow) -> None:
+    """Do what `require_capacity` does, as `tx` sees it."""
+    for each in await quota_standing.costs_within(tx, domain, post):
         if each.rule.limit and not each.rule.reserve and each.reset_time is not None:
             delay = (each.reset_time - domain.clock()).total_seconds()
             raise limiter.used_up(domain, post.provider, each.subject, each.rule, delay)

@@ -6,22 +6,26 @@ stated. The arithmetic is in `ledger`, the daily caps are in `daily_caps`.
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 
 import structlog
 
 from gateway import deadline
-from gateway.domain.context import Domain
+from gateway.domain.context import Domain, EndedCall
 from gateway.domain.quotas import ledger, sliding_window
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
 from providers.capabilities import QuotaRule
 from providers.errors import QuotaUsedUp
 from storage import quotas
-from storage.database import DatabaseUnavailable
+from storage.database import DatabaseUnavailable, Transaction, before_commit
 
 log = structlog.get_logger(__name__)
+
+Acquired = tuple[float | None, QuotaEstimate]
+"""A slot: its stamp, None if its rule counts without, and the ledger's estimate at that moment."""
 
 MAX_WAIT_SECONDS = 10.0
 MAX_BACKGROUND_WAIT_SECONDS = 1.0
@@ -51,21 +55,58 @@ async def slot(
     finally:
         if stamp is not None:
             # A process that dies here, or a database that fails, leaves the slot occupied for longer than it was.
-            restamp = _restamp(domain, subject.key(rule), metric, stamp, domain.clock().timestamp())
-            await _log_failure("quota.not_restamped", subject, metric, domain.tokens.guard(restamp))
+            await _end(domain, EndedCall(subject.key(rule), metric, stamp, domain.clock().timestamp()))
 
 
-async def _log_failure(event: str, subject: Subject, metric: str, write: Awaitable[None]) -> None:
+async def _end(domain: Domain, call: EndedCall) -> None:
+    """Release the slot of a call, or leave that to the next transaction of this piece of work."""
+    if domain.ended_calls is not None:
+        domain.ended_calls.append(call)
+    else:
+        await _log_failure("quota.not_restamped", call.key, call.metric, domain.tokens.guard(_release(domain, call)))
+
+
+@asynccontextmanager
+async def released_together(domain: Domain) -> AsyncIterator[Domain]:
+    """Yield a domain whose calls leave the release of their slots to its next `transaction`; what is left at the end is
+    released then.
+    """
+    together = replace(domain, ended_calls=[])
+    try:
+        yield together
+    finally:
+        for call in together.ended_calls or ():
+            await _end(domain, call)
+
+
+@asynccontextmanager
+async def transaction(domain: Domain) -> AsyncIterator[Transaction]:
+    """A transaction that also releases the slots of the calls that have ended."""
+    ended = list(domain.ended_calls or ())
+
+    async def release(tx: Transaction) -> None:
+        for call in ended:
+            await _restamp(tx, domain, call)
+
+    async with domain.db.transaction() as tx:
+        if ended:
+            # Right before the commit: who waits for a row of a post must not let others wait for a quota.
+            before_commit(tx, "ended calls", release)
+        yield tx
+    for call in ended:
+        if domain.ended_calls and call in domain.ended_calls:
+            domain.ended_calls.remove(call)
+
+
+async def _log_failure(event: str, subject: str, metric: str, write: Awaitable[None]) -> None:
     """Await a write to the ledger after a call and log its failure: the vendor's response matters more."""
     try:
         await write
     except Exception as error:
-        log.warning(event, provider=subject.provider, metric=metric, error=type(error).__name__)
+        log.warning(event, subject=subject, metric=metric, error=type(error).__name__)
 
 
-async def _acquire(
-    domain: Domain, subject: Subject, rule: QuotaRule, background: bool
-) -> tuple[float | None, QuotaEstimate]:
+async def _acquire(domain: Domain, subject: Subject, rule: QuotaRule, background: bool) -> Acquired:
     waited = 0.0
     while True:
         acquired, delay = await _try_acquire(domain, subject, rule, background)
@@ -79,9 +120,9 @@ async def _acquire(
 
 async def _try_acquire(
     domain: Domain, subject: Subject, rule: QuotaRule, background: bool
-) -> tuple[tuple[float | None, QuotaEstimate] | None, float]:
+) -> tuple[Acquired | None, float]:
     """Occupy a free slot and return its stamp and an estimate, or return the seconds until one may be free."""
-    async with domain.db.transaction() as tx:
+    async with transaction(domain) as tx:
         row = await quotas.lock(tx, subject.key(rule), rule.metric, domain.clock())
         # The clock is read only now: waiting for the row's lock may have taken a while.
         now = domain.clock()
@@ -109,13 +150,17 @@ def used_up(domain: Domain, provider: str, subject: str, rule: QuotaRule, delay:
     )
 
 
-async def _restamp(domain: Domain, key: str, metric: str, stamp: float, at: float) -> None:
-    """Replace a stamp by another time."""
+async def _release(domain: Domain, call: EndedCall) -> None:
     async with domain.db.transaction() as tx:
-        row = await quotas.lock(tx, key, metric, domain.clock())
-        # Also when the stamp is gone, because this process was frozen for longer than a call may take: the vendor has
-        # seen the call.
-        row.stamps = sorted([*sliding_window.without(row.stamps, stamp), at])
+        await _restamp(tx, domain, call)
+
+
+async def _restamp(tx: Transaction, domain: Domain, call: EndedCall) -> None:
+    """Replace a slot's stamp by when its call ended."""
+    row = await quotas.lock(tx, call.key, call.metric, domain.clock())
+    # Also when the stamp is gone, because this process was frozen for longer than a call may take: the vendor has
+    # seen the call.
+    row.stamps = sorted([*sliding_window.without(row.stamps, call.stamp), call.at])
 
 
 async def record_refusal(domain: Domain, subject: Subject, metric: str, retry_after: timedelta) -> None:
@@ -143,7 +188,7 @@ async def record_report(
         return
     report = ledger.plausible(rule, report)
     if ledger.is_worth_storing(rule, estimate, report):
-        await _log_failure("quota.not_heard", subject, metric, _store_report(domain, subject, rule, report))
+        await _log_failure("quota.not_heard", subject.key(rule), metric, _store_report(domain, subject, rule, report))
 
 
 async def _store_report(domain: Domain, subject: Subject, rule: QuotaRule, report: QuotaReport) -> None:

@@ -14,6 +14,7 @@ from gateway.domain.quotas.subjects import Subject
 from providers.capabilities import QuotaRule
 from storage import quotas
 from storage.accounts import AccountRow
+from storage.database import Transaction
 from storage.posts import PostRow
 from storage.quotas import QuotaRow
 
@@ -47,9 +48,14 @@ def spent_by(domain: Domain, post: PostRow) -> list[QuotaRule]:
 
 async def costs(domain: Domain, post: PostRow) -> list[Standing]:
     """Return the standing of each quota of which the post would use one."""
-    return without_counted_creator(
-        await standings(domain, spent_by(domain, post), await subjects.of_post(domain, post))
-    )
+    async with domain.db.read() as tx:
+        return await costs_within(tx, domain, post)
+
+
+async def costs_within(tx: Transaction, domain: Domain, post: PostRow) -> list[Standing]:
+    """Return what `costs` does, as `tx` sees it."""
+    subject = await subjects.of_post(domain, post)
+    return without_counted_creator(await within(tx, domain, spent_by(domain, post), subject))
 
 
 def without_counted_creator(standings: Sequence[Standing]) -> list[Standing]:
@@ -67,7 +73,12 @@ async def of_account(domain: Domain, account: AccountRow) -> list[Standing]:
 async def standings(domain: Domain, rules: Sequence[QuotaRule], subject: Subject) -> list[Standing]:
     """Return the standing of each rule's quota for a subject, in the order of the rules."""
     async with domain.db.read() as tx:
-        rows = await quotas.find(tx, sorted({subject.key(rule) for rule in rules}))
+        return await within(tx, domain, rules, subject)
+
+
+async def within(tx: Transaction, domain: Domain, rules: Sequence[QuotaRule], subject: Subject) -> list[Standing]:
+    """Return what `standings` does, as `tx` sees it."""
+    rows = await quotas.find(tx, sorted({subject.key(rule) for rule in rules}))
     now = domain.clock()
     return [_standing(rule, subject, rows, now) for rule in rules]
 

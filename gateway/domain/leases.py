@@ -1,0 +1,84 @@
+"""The leases of posts: until when nobody else takes up a post that this process works on, or soon comes back to.
+
+Owns what this process knows of its leases, which are stored in `posts.due_at`, and when it comes back to which post.
+Knows neither rows nor what a step does; that a lease is over says nothing about who may submit, the journal does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+from gateway.domain.concurrency import LEASE
+from storage.states import PostState
+
+NEAR = timedelta(minutes=1)
+"""How soon a post must be due again for this process to come back to it by itself."""
+
+TOPIC = "due"
+"""The topic of the notification that some post is due and that nobody has a lease of it."""
+
+Key = tuple[str, str]
+"""A post's location and id."""
+
+
+class Lane(Enum):
+    """Which steps share their places: those that submit or transfer take long, and must not delay the polls."""
+
+    HAND_OVERS = "hand-overs"
+    POLLS = "polls"
+
+
+def lane_of(state: PostState) -> Lane:
+    """Return the lane of the next step of a post in this state."""
+    return Lane.HAND_OVERS if state in (PostState.QUEUED, PostState.TRANSFERRING) else Lane.POLLS
+
+
+@dataclass(slots=True)
+class Held:
+    """A post that this process takes a step of: its `due_at` as stored last, and when and where it goes on here."""
+
+    until: datetime
+    again: datetime | None = None
+    lane: Lane = Lane.HAND_OVERS
+    known: object = None
+
+
+@dataclass(slots=True)
+class Leases:
+    """The leases of one process; each lasts for `length`. Only a process that takes steps has any."""
+
+    length: timedelta = LEASE
+    held: dict[Key, Held] = field(default_factory=dict)
+    has_room: Callable[[], bool] = lambda: False
+    """Whether this process can begin a post now."""
+    carries_on: Callable[[], bool] = lambda: False
+    """Whether this process comes back to the posts of which it takes steps."""
+    begin: Callable[[str, str, datetime, object], None] = lambda location, post, until, known: None
+    """Take the first step of a post whose lease until then has been committed, with what is `known` of it."""
+
+    def first(self, now: datetime) -> tuple[datetime, bool]:
+        """Return when a post that is due now is stored as due, and whether this process begins it after the commit."""
+        mine = self.has_room()
+        return (now + self.length if mine else now), mine
+
+    def working(self, location: str, post: str, now: datetime) -> datetime:
+        """Return until when to store the lease of a post that is being worked on."""
+        held = self.held.get((location, post))
+        if held is not None:
+            held.until, held.again = now + self.length, None
+        return now + self.length
+
+    def due(self, location: str, post: str, state: PostState, at: datetime, now: datetime, *, alone: bool) -> datetime:
+        """Return when to store as due a post, of which a step may be under way here, whose next step is due `at` a
+        time: later if this process comes back to it by itself, so that nobody else does unless it has died.
+
+        It comes back only to posts that are stepped `alone`.
+        """
+        held = self.held.get((location, post))
+        if held is None:
+            return at
+        near = alone and at - now <= NEAR and self.carries_on()
+        held.again, held.lane = (at if near else None), lane_of(state)
+        held.until = at + self.length if near else at
+        return held.until

@@ -1,0 +1,169 @@
+"""This process's steps of posts: begun as soon as a post is due, at most so many at once in each lane.
+
+Owns the tasks, the timers of posts that are due again soon, and that leases are renewed while a step takes long. What a
+step does is the domain's; a post whose process has died is found by every sweeper once its lease is over.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from datetime import datetime
+
+import structlog
+
+from gateway.domain.context import Domain
+from gateway.domain.leases import TOPIC, Held, Key, Lane, lane_of
+from gateway.domain.publishing import queue, step
+from gateway.domain.publishing.submit import Known
+from storage import posts
+from storage.database import DatabaseUnavailable
+from storage.places import Kind, work_for, work_in
+
+log = structlog.get_logger(__name__)
+
+
+class Steps:
+    """Takes steps in this process, at most `concurrency` at once in each lane."""
+
+    def __init__(self, domain: Domain, concurrency: int, *, stopping: Callable[[], bool]) -> None:
+        """Nothing is taken before `start`; no step begins while `stopping`."""
+        self._domain = domain
+        self._leases = domain.leases
+        self._concurrency = concurrency
+        self._stopping = stopping
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._timers: dict[Key, tuple[asyncio.TimerHandle, Held]] = {}
+        self._busy: Counter[Lane] = Counter()
+        self._context = Context()
+        self._waiting: dict[Lane, deque[tuple[Key, Held]]] = {lane: deque() for lane in Lane}
+        self._left = False
+        self._unheard: Callable[[], None] = lambda: None
+        self.woken = asyncio.Event()
+        """Set when posts may be due of which this process has no lease."""
+
+    def start(self) -> None:
+        """Accept posts from now on."""
+        # Steps are begun by calls too, whose deadline, location and log fields are not theirs.
+        self._context = copy_context()
+        self._context.run(work_for, Kind.JOBS)
+        self._leases.has_room, self._leases.begin = lambda: self._has_room(Lane.HAND_OVERS), self.begin
+        self._leases.carries_on = lambda: not self._stopping()
+        self._unheard = self._domain.listener.subscribe(TOPIC, lambda _: self.woken.set())
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Let the steps under way reach a safe point and end their leases; a step that takes longer is cancelled."""
+        self._unheard()
+        self._leases.has_room = self._leases.carries_on = lambda: False
+        waiting = {key: held for key, (_, held) in self._timers.items()}
+        for lane in self._waiting.values():
+            waiting |= dict(lane)
+            lane.clear()
+        for timer, _ in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks.values(), timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._give_up(waiting)
+
+    async def _give_up(self, waiting: dict[Key, Held]) -> None:
+        """Store when posts are due that this process no longer comes back to."""
+        try:
+            async with self._domain.db.transaction() as tx:
+                for (location, post), held in sorted(waiting.items()):
+                    await posts.move_due(tx, [(location, post, held.until)], held.again or self._domain.clock())
+        except DatabaseUnavailable as error:
+            log.warning("jobs.leases_left", posts=len(waiting), error=str(error))
+
+    def _has_room(self, lane: Lane) -> bool:
+        return not self._stopping() and self._busy[lane] < self._concurrency
+
+    async def take_due(self) -> None:
+        """Begin steps of posts that are due and that nobody has a lease of, as far as there is room for them."""
+        self._left = True
+        while free := {lane: self._concurrency - self._busy[lane] for lane in Lane if self._has_room(lane)}:
+            limit = min(free.values())
+            until, rows, found = await queue.take_due(self._domain, list(free), limit)
+            for row in rows:
+                self._begin((row.location, row.id), Held(until, lane=lane_of(row.state)))
+            if found < limit:
+                self._left = len(free) < len(Lane)
+                return
+
+    def begin(self, location: str, post: str, until: datetime, known: object) -> None:
+        """Begin a post of which this process has a lease until then, as soon as there is room."""
+        self._begin_or_wait((location, post), Held(until, known=known))
+
+    def _begin_or_wait(self, key: Key, held: Held) -> None:
+        if self._has_room(held.lane):
+            self._begin(key, held)
+        else:
+            self._waiting[held.lane].append((key, held))
+
+    def _begin(self, key: Key, held: Held) -> None:
+        if key in self._timers:
+            self._timers.pop(key)[0].cancel()
+        if key in self._tasks:
+            # The lease that was taken is that of the step under way.
+            self._leases.held[key].until = held.until
+            return
+        self._busy[held.lane] += 1
+        self._leases.held[key] = held
+        self._tasks[key] = asyncio.get_running_loop().create_task(
+            self._step(key, held), name=f"step {key[0]}/{key[1]}", context=self._context.copy()
+        )
+
+    async def _step(self, key: Key, held: Held) -> None:
+        location, post = key
+        lane = held.lane
+        work_in(location)
+        try:
+            known = held.known if isinstance(held.known, Known) else None
+            await step.step(self._domain, location, post, stopping=self._stopping, lease=held.until, known=known)
+        except DatabaseUnavailable as error:
+            # The post is due again when its lease is over.
+            log.warning("jobs.step_failed", location=location, post=post, error=str(error))
+            held.again = None
+        except Exception as error:  # the others must go on whatever comes of one
+            log.error("jobs.step_failed", location=location, post=post, exc_info=error)
+        finally:
+            del self._tasks[key], self._leases.held[key]
+            self._busy[lane] -= 1
+            self._begin_waiting(lane)
+        if held.again is not None and not self._stopping():
+            self._come_back(key, held, held.again)
+
+    def _begin_waiting(self, lane: Lane) -> None:
+        """Begin what waits for room; what has waited for longer than its lease is found to be somebody else's."""
+        waiting = self._waiting[lane]
+        while waiting and self._has_room(lane):
+            self._begin(*waiting.popleft())
+        if self._left and not waiting:
+            self.woken.set()
+
+    def _come_back(self, key: Key, held: Held, at: datetime) -> None:
+        """Take the next step when it is due; its lease has been stored with the time."""
+        delay = max(0.0, (at - self._domain.clock()).total_seconds())
+        timer = asyncio.get_running_loop().call_later(delay, self._due, key)
+        self._timers[key] = (timer, held)
+
+    def _due(self, key: Key) -> None:
+        _, held = self._timers.pop(key)
+        self._begin_or_wait(key, Held(held.until, lane=held.lane))
+
+    async def renew(self) -> None:
+        """Renew the leases of steps that take long, before they are over."""
+        now, length = self._domain.clock(), self._leases.length
+        due = {key: held.until for key, held in self._leases.held.items() if held.until - now < length * 0.75}
+        if not due:
+            return
+        until = now + length
+        async with self._domain.db.transaction() as tx:
+            renewed = await posts.move_due(tx, [(*key, before) for key, before in due.items()], until)
+        for key in renewed:
+            held = self._leases.held.get(key)
+            if held is not None and held.until == due[key]:
+                held.until = until
