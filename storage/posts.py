@@ -125,6 +125,12 @@ async def insert(tx: Transaction, row: PostRow) -> PostRow:
     return row
 
 
+async def find_many(tx: Transaction, location: str, ids: Sequence[str]) -> Sequence[PostRow]:
+    """Return those of the posts that are there, in no particular order."""
+    query = select(PostRow).where(col(PostRow.location) == location, col(PostRow.id).in_(ids))
+    return (await tx.execute(query)).scalars().all()
+
+
 async def find(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow | None:
     """Return the post as it is now, or None; `lock` locks its row until the transaction ends."""
     return await rows.find(tx, PostRow, location, post, lock=lock)

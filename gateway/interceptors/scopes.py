@@ -65,6 +65,8 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.v1.UploadService/DeleteUpload": "uploads.write",
     "/socialgateway.v1.UploadService/WriteUpload": "uploads.write",
     "/socialgateway.v1.PostService/CreatePost": "posts.write",
+    "/socialgateway.v1.PostService/BatchCreatePosts": "posts.write",
+    "/socialgateway.v1.PostService/BatchGetPosts": "posts.read",
     "/socialgateway.v1.PostService/GetPost": "posts.read",
     "/socialgateway.v1.PostService/ListPosts": "posts.read",
     "/socialgateway.v1.PostService/CancelPost": "posts.write",

@@ -17,6 +17,7 @@ from gateway.domain.quotas import standing
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc import post_from_proto, post_to_proto
 from gateway.rpc.convert import keyset
+from gateway.rpc.posts_batch import BatchMethods
 from gateway.rpc.quotas import cost_to_proto
 from gateway.rpc.request import RequestGuard, or_not_found
 from providers.capabilities import Capability
@@ -30,7 +31,7 @@ KINDS = {"upload": names.UPLOAD}
 CACHED_POSTS = 50_000
 
 
-class PostService(post_service_pb2_grpc.PostServiceServicer):
+class PostService(BatchMethods, post_service_pb2_grpc.PostServiceServicer):
     """Serves posts."""
 
     def __init__(self, domain: Domain, guard: RequestGuard) -> None:

@@ -11,7 +11,7 @@ from tests.api.contract import Enum, Field, Message, Method, elements, files, of
 
 TIMESTAMP = ".google.protobuf.Timestamp"
 # What a verb must begin with to be a read.
-READS = ("Get", "List", "Query", "Watch", "Stream")
+READS = ("Get", "BatchGet", "List", "Query", "Watch", "Stream")
 # Changing methods whose comment says why they need no request_id.
 WITHOUT_REQUEST_ID = {
     "UploadService.WriteUpload",

@@ -133,6 +133,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "PlannerService/ListPostImportRows": {"parent": IMPORT},
     "PlannerService/ListPostImports": {"parent": PARENT},
     "PlannerService/ListTags": {"parent": CONNECTION},
+    "PostService/BatchCreatePosts": {"parent": PARENT, "requests": [{"parent": PARENT, "post": NEW_POST}]},
+    "PostService/BatchGetPosts": {"parent": PARENT, "names": [POST]},
     "PostService/CancelPost": {"name": POST},
     "PostService/CreatePost": {"parent": PARENT, "post": NEW_POST},
     "PostService/DeletePost": {"name": POST},

@@ -15,6 +15,7 @@ from gateway.domain.locations import keep_own
 from gateway.domain.media import addresses
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.posts import read
+from gateway.domain.preflight.check import Checked
 from gateway.domain.publishing import journal, routing
 from gateway.domain.publishing import queue as publish_queue
 from gateway.domain.publishing.submit import Known
@@ -51,6 +52,15 @@ class NewPost:
     late_tolerance_seconds: int | None = None
 
 
+@dataclass(slots=True)
+class Prepared:
+    """A post that was checked: its row, and whether this process begins it, which is known once it is stored."""
+
+    row: PostRow
+    checked: Checked
+    begun_here: bool = False
+
+
 async def create(
     domain: Domain,
     new: NewPost,
@@ -69,27 +79,51 @@ async def create(
     first = await idempotency.earlier(domain.db, key)
     if first is not None:
         return await read.get(domain, new.location, first)
+    prepared = await prepare(domain, new, faults)
+    if validate_only:
+        return prepared.row
+    async with domain.db.transaction() as tx:
+        await keep_own(tx, new.location, agency)
+        first = await idempotency.claim(tx, key, prepared.row.id, prepared.row.create_time)
+        if first is None:
+            await insert(domain, tx, prepared)
+    if first is not None:
+        return await read.get(domain, new.location, first)
+    begin(domain, prepared)
+    return prepared.row
+
+
+async def prepare(domain: Domain, new: NewPost, faults: Sequence[FieldInvalid]) -> Prepared:
+    """Check a post and return it, not stored yet; raises what `preflight.check` raises."""
     row = _row(domain, new)
     async with limiter.released_together(domain) as together:
         checked = await routing.choose(together, row, faults)
     row.total_bytes = checked.total_bytes
-    if validate_only:
-        return row
-    row.due_at, begun_here = domain.leases.first(domain.clock())
-    async with domain.db.transaction() as tx:
-        await keep_own(tx, new.location, agency)
-        first = await idempotency.claim(tx, key, row.id, row.create_time)
-        if first is None:
-            await _insert(domain, tx, row)
-            if not begun_here:
-                await publish_queue.announce(tx)
-    if first is not None:
-        return await read.get(domain, new.location, first)
-    if begun_here:
+    return Prepared(row, checked)
+
+
+async def insert(domain: Domain, tx: Transaction, prepared: Prepared) -> None:
+    """Write a post with its event and its lease; raises ResourceExists and what `uploads.hold` raises."""
+    row = prepared.row
+    row.due_at, prepared.begun_here = domain.leases.first(domain.clock())
+    await upload_rules.hold(tx, row.location, row.uploads)
+    await addresses.hide(domain, tx, row)
+    try:
+        await posts.insert(tx, row)
+    except AlreadyExists:
+        raise ResourceExists(journal.subject(row)) from None
+    await journal.record_event(tx, row, row.create_time)
+    if not prepared.begun_here:
+        await publish_queue.announce(tx)
+
+
+def begin(domain: Domain, prepared: Prepared) -> None:
+    """Take the first step of a committed post in this process, if it has the lease."""
+    row = prepared.row
+    if prepared.begun_here and row.due_at is not None:
         # A copy: the row goes to the caller as it is now.
-        known = checked.ready and Known(PostRow(**row.model_dump()), checked.ready)
+        known = prepared.checked.ready and Known(PostRow(**row.model_dump()), prepared.checked.ready)
         domain.leases.begin(row.location, row.id, row.due_at, known)
-    return row
 
 
 def _row(domain: Domain, new: NewPost) -> PostRow:
@@ -105,13 +139,3 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
         create_time=now,
         update_time=now,
     )
-
-
-async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> None:
-    await upload_rules.hold(tx, row.location, row.uploads)
-    await addresses.hide(domain, tx, row)
-    try:
-        await posts.insert(tx, row)
-    except AlreadyExists:
-        raise ResourceExists(journal.subject(row)) from None
-    await journal.record_event(tx, row, row.create_time)

@@ -29,6 +29,12 @@ async def get(domain: Domain, location: str, post: str) -> PostRow:
         return await posts.get(tx, location, post)
 
 
+async def many(domain: Domain, location: str, ids: Sequence[str]) -> dict[str, PostRow]:
+    """Return those of the posts that are there, by their ids."""
+    async with domain.db.read() as tx:
+        return {row.id: row for row in await posts.find_many(tx, location, ids)}
+
+
 async def page(domain: Domain, **filters: Any) -> Sequence[PostRow]:
     """List posts: see `storage.posts.page`."""
     async with domain.db.read() as tx:

@@ -29,7 +29,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from socialgateway.v1 import post_pb2 as socialgateway_dot_v1_dot_post__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/v1/post_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsocialgateway/v1/post.proto\"\xa3\x01\n\x11\x43reatePostRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x04post\x18\x02 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x15\n\x07post_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"$\n\x0eGetPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x02\n\x10ListPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x06states\x18\x05 \x03(\x0e\x32\x1c.socialgateway.v1.Post.StateB\x04\xe2\x41\x01\x01\x12\x36\n\x0c\x63reate_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x37\n\rcreate_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x30\n\x05order\x18\x08 \x01(\x0e\x32\x1b.socialgateway.v1.PostOrderB\x04\xe2\x41\x01\x01\"S\n\x11ListPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x11\x43\x61ncelPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x90\x01\n\x11UpdatePostRequest\x12*\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"j\n\x11\x44\x65letePostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66orce\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"@\n\x10RetryPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12RefreshPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x10WatchPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x11WatchPostResponse\x12$\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.Post\x12\x12\n\ncheckpoint\x18\x02 \x01(\x08*j\n\tPostOrder\x12\x1a\n\x16POST_ORDER_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPOST_ORDER_CREATE_TIME_DESC\x10\x01\x12 \n\x1cPOST_ORDER_SCHEDULE_TIME_ASC\x10\x02\x32\xd6\x05\n\x0bPostService\x12I\n\nCreatePost\x12#.socialgateway.v1.CreatePostRequest\x1a\x16.socialgateway.v1.Post\x12H\n\x07GetPost\x12 .socialgateway.v1.GetPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x01\x12Y\n\tListPosts\x12\".socialgateway.v1.ListPostsRequest\x1a#.socialgateway.v1.ListPostsResponse\"\x03\x90\x02\x01\x12I\n\nCancelPost\x12#.socialgateway.v1.CancelPostRequest\x1a\x16.socialgateway.v1.Post\x12I\n\nUpdatePost\x12#.socialgateway.v1.UpdatePostRequest\x1a\x16.socialgateway.v1.Post\x12I\n\nDeletePost\x12#.socialgateway.v1.DeletePostRequest\x1a\x16.google.protobuf.Empty\x12G\n\tRetryPost\x12\".socialgateway.v1.RetryPostRequest\x1a\x16.socialgateway.v1.Post\x12P\n\x0bRefreshPost\x12$.socialgateway.v1.RefreshPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x02\x12[\n\tWatchPost\x12\".socialgateway.v1.WatchPostRequest\x1a#.socialgateway.v1.WatchPostResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/v1/post_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsocialgateway/v1/post.proto\"\xa3\x01\n\x11\x43reatePostRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x04post\x18\x02 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x15\n\x07post_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xa3\x01\n\x17\x42\x61tchCreatePostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\x08requests\x18\x02 \x03(\x0b\x32#.socialgateway.v1.CreatePostRequestB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"A\n\x18\x42\x61tchCreatePostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\"A\n\x14\x42\x61tchGetPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05names\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"O\n\x15\x42\x61tchGetPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x0f\n\x07missing\x18\x02 \x03(\t\"$\n\x0eGetPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x02\n\x10ListPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x06states\x18\x05 \x03(\x0e\x32\x1c.socialgateway.v1.Post.StateB\x04\xe2\x41\x01\x01\x12\x36\n\x0c\x63reate_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x37\n\rcreate_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x30\n\x05order\x18\x08 \x01(\x0e\x32\x1b.socialgateway.v1.PostOrderB\x04\xe2\x41\x01\x01\"S\n\x11ListPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x11\x43\x61ncelPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x90\x01\n\x11UpdatePostRequest\x12*\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"j\n\x11\x44\x65letePostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66orce\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"@\n\x10RetryPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12RefreshPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x10WatchPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x11WatchPostResponse\x12$\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.Post\x12\x12\n\ncheckpoint\x18\x02 \x01(\x08*j\n\tPostOrder\x12\x1a\n\x16POST_ORDER_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPOST_ORDER_CREATE_TIME_DESC\x10\x01\x12 \n\x1cPOST_ORDER_SCHEDULE_TIME_ASC\x10\x02\x32\xa8\x07\n\x0bPostService\x12I\n\nCreatePost\x12#.socialgateway.v1.CreatePostRequest\x1a\x16.socialgateway.v1.Post\x12i\n\x10\x42\x61tchCreatePosts\x12).socialgateway.v1.BatchCreatePostsRequest\x1a*.socialgateway.v1.BatchCreatePostsResponse\x12\x65\n\rBatchGetPosts\x12&.socialgateway.v1.BatchGetPostsRequest\x1a\'.socialgateway.v1.BatchGetPostsResponse\"\x03\x90\x02\x01\x12H\n\x07GetPost\x12 .socialgateway.v1.GetPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x01\x12Y\n\tListPosts\x12\".socialgateway.v1.ListPostsRequest\x1a#.socialgateway.v1.ListPostsResponse\"\x03\x90\x02\x01\x12I\n\nCancelPost\x12#.socialgateway.v1.CancelPostRequest\x1a\x16.socialgateway.v1.Post\x12I\n\nUpdatePost\x12#.socialgateway.v1.UpdatePostRequest\x1a\x16.socialgateway.v1.Post\x12I\n\nDeletePost\x12#.socialgateway.v1.DeletePostRequest\x1a\x16.google.protobuf.Empty\x12G\n\tRetryPost\x12\".socialgateway.v1.RetryPostRequest\x1a\x16.socialgateway.v1.Post\x12P\n\x0bRefreshPost\x12$.socialgateway.v1.RefreshPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x02\x12[\n\tWatchPost\x12\".socialgateway.v1.WatchPostRequest\x1a#.socialgateway.v1.WatchPostResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEPOSTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_CREATEPOSTREQUEST'].fields_by_name['validate_only']._loaded_options = None
   _globals['_CREATEPOSTREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['requests']._loaded_options = None
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['requests']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['validate_only']._loaded_options = None
+  _globals['_BATCHCREATEPOSTSREQUEST'].fields_by_name['validate_only']._serialized_options = b'\342A\001\001'
+  _globals['_BATCHGETPOSTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_BATCHGETPOSTSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHGETPOSTSREQUEST'].fields_by_name['names']._loaded_options = None
+  _globals['_BATCHGETPOSTSREQUEST'].fields_by_name['names']._serialized_options = b'\342A\001\002'
   _globals['_GETPOSTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETPOSTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_LISTPOSTSREQUEST'].fields_by_name['parent']._loaded_options = None
@@ -90,6 +102,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFRESHPOSTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_WATCHPOSTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_WATCHPOSTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_POSTSERVICE'].methods_by_name['BatchGetPosts']._loaded_options = None
+  _globals['_POSTSERVICE'].methods_by_name['BatchGetPosts']._serialized_options = b'\220\002\001'
   _globals['_POSTSERVICE'].methods_by_name['GetPost']._loaded_options = None
   _globals['_POSTSERVICE'].methods_by_name['GetPost']._serialized_options = b'\220\002\001'
   _globals['_POSTSERVICE'].methods_by_name['ListPosts']._loaded_options = None
@@ -98,30 +112,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POSTSERVICE'].methods_by_name['RefreshPost']._serialized_options = b'\220\002\002'
   _globals['_POSTSERVICE'].methods_by_name['WatchPost']._loaded_options = None
   _globals['_POSTSERVICE'].methods_by_name['WatchPost']._serialized_options = b'\220\002\001'
-  _globals['_POSTORDER']._serialized_start=1385
-  _globals['_POSTORDER']._serialized_end=1491
+  _globals['_POSTORDER']._serialized_start=1766
+  _globals['_POSTORDER']._serialized_end=1872
   _globals['_CREATEPOSTREQUEST']._serialized_start=216
   _globals['_CREATEPOSTREQUEST']._serialized_end=379
-  _globals['_GETPOSTREQUEST']._serialized_start=381
-  _globals['_GETPOSTREQUEST']._serialized_end=417
-  _globals['_LISTPOSTSREQUEST']._serialized_start=420
-  _globals['_LISTPOSTSREQUEST']._serialized_end=749
-  _globals['_LISTPOSTSRESPONSE']._serialized_start=751
-  _globals['_LISTPOSTSRESPONSE']._serialized_end=834
-  _globals['_CANCELPOSTREQUEST']._serialized_start=836
-  _globals['_CANCELPOSTREQUEST']._serialized_end=901
-  _globals['_UPDATEPOSTREQUEST']._serialized_start=904
-  _globals['_UPDATEPOSTREQUEST']._serialized_end=1048
-  _globals['_DELETEPOSTREQUEST']._serialized_start=1050
-  _globals['_DELETEPOSTREQUEST']._serialized_end=1156
-  _globals['_RETRYPOSTREQUEST']._serialized_start=1158
-  _globals['_RETRYPOSTREQUEST']._serialized_end=1222
-  _globals['_REFRESHPOSTREQUEST']._serialized_start=1224
-  _globals['_REFRESHPOSTREQUEST']._serialized_end=1264
-  _globals['_WATCHPOSTREQUEST']._serialized_start=1266
-  _globals['_WATCHPOSTREQUEST']._serialized_end=1304
-  _globals['_WATCHPOSTRESPONSE']._serialized_start=1306
-  _globals['_WATCHPOSTRESPONSE']._serialized_end=1383
-  _globals['_POSTSERVICE']._serialized_start=1494
-  _globals['_POSTSERVICE']._serialized_end=2220
+  _globals['_BATCHCREATEPOSTSREQUEST']._serialized_start=382
+  _globals['_BATCHCREATEPOSTSREQUEST']._serialized_end=545
+  _globals['_BATCHCREATEPOSTSRESPONSE']._serialized_start=547
+  _globals['_BATCHCREATEPOSTSRESPONSE']._serialized_end=612
+  _globals['_BATCHGETPOSTSREQUEST']._serialized_start=614
+  _globals['_BATCHGETPOSTSREQUEST']._serialized_end=679
+  _globals['_BATCHGETPOSTSRESPONSE']._serialized_start=681
+  _globals['_BATCHGETPOSTSRESPONSE']._serialized_end=760
+  _globals['_GETPOSTREQUEST']._serialized_start=762
+  _globals['_GETPOSTREQUEST']._serialized_end=798
+  _globals['_LISTPOSTSREQUEST']._serialized_start=801
+  _globals['_LISTPOSTSREQUEST']._serialized_end=1130
+  _globals['_LISTPOSTSRESPONSE']._serialized_start=1132
+  _globals['_LISTPOSTSRESPONSE']._serialized_end=1215
+  _globals['_CANCELPOSTREQUEST']._serialized_start=1217
+  _globals['_CANCELPOSTREQUEST']._serialized_end=1282
+  _globals['_UPDATEPOSTREQUEST']._serialized_start=1285
+  _globals['_UPDATEPOSTREQUEST']._serialized_end=1429
+  _globals['_DELETEPOSTREQUEST']._serialized_start=1431
+  _globals['_DELETEPOSTREQUEST']._serialized_end=1537
+  _globals['_RETRYPOSTREQUEST']._serialized_start=1539
+  _globals['_RETRYPOSTREQUEST']._serialized_end=1603
+  _globals['_REFRESHPOSTREQUEST']._serialized_start=1605
+  _globals['_REFRESHPOSTREQUEST']._serialized_end=1645
+  _globals['_WATCHPOSTREQUEST']._serialized_start=1647
+  _globals['_WATCHPOSTREQUEST']._serialized_end=1685
+  _globals['_WATCHPOSTRESPONSE']._serialized_start=1687
+  _globals['_WATCHPOSTRESPONSE']._serialized_end=1764
+  _globals['_POSTSERVICE']._serialized_start=1875
+  _globals['_POSTSERVICE']._serialized_end=2811
 # @@protoc_insertion_point(module_scope)

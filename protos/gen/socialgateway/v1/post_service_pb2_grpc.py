@@ -48,6 +48,16 @@ class PostServiceStub:
                 request_serializer=socialgateway_dot_v1_dot_post__service__pb2.CreatePostRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_v1_dot_post__pb2.Post.FromString,
                 _registered_method=True)
+        self.BatchCreatePosts = channel.unary_unary(
+                '/socialgateway.v1.PostService/BatchCreatePosts',
+                request_serializer=socialgateway_dot_v1_dot_post__service__pb2.BatchCreatePostsRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_post__service__pb2.BatchCreatePostsResponse.FromString,
+                _registered_method=True)
+        self.BatchGetPosts = channel.unary_unary(
+                '/socialgateway.v1.PostService/BatchGetPosts',
+                request_serializer=socialgateway_dot_v1_dot_post__service__pb2.BatchGetPostsRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_post__service__pb2.BatchGetPostsResponse.FromString,
+                _registered_method=True)
         self.GetPost = channel.unary_unary(
                 '/socialgateway.v1.PostService/GetPost',
                 request_serializer=socialgateway_dot_v1_dot_post__service__pb2.GetPostRequest.SerializeToString,
@@ -113,6 +123,36 @@ class PostServiceServicer:
         detached, upload open), UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING,
         OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
         field violations of BadRequest name every one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchCreatePosts(self, request, context):
+        """Accepts up to 50 posts together: all of them or none.
+
+        Every post is checked as by CreatePost before any is made. One that is refused refuses the batch: `requestIndex` in the
+        error's metadata says which is the first, and the field violations of BadRequest, whose paths begin with
+        `requests[i].`, name what is wrong with every one. Once accepted, each post goes its own way: one may be published and
+        another fail. An upload that several posts name is stored, and looked into, once. AIP-233.
+
+        Cost: for each account as CreatePost.
+        Idempotent: with request_id, for 30 days. Without it a retry can make every post once more: always give one.
+        Scope: posts.write.
+        Reasons: those of CreatePost.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetPosts(self, request, context):
+        """Gets up to 100 posts of a location as they are known here. AIP-231, but those that are not there are named instead of
+        refusing the others.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: posts.read.
+        Reasons: none of its own.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -253,6 +293,16 @@ def add_PostServiceServicer_to_server(servicer, server):
                     request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.CreatePostRequest.FromString,
                     response_serializer=socialgateway_dot_v1_dot_post__pb2.Post.SerializeToString,
             ),
+            'BatchCreatePosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCreatePosts,
+                    request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.BatchCreatePostsRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_post__service__pb2.BatchCreatePostsResponse.SerializeToString,
+            ),
+            'BatchGetPosts': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetPosts,
+                    request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.BatchGetPostsRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_post__service__pb2.BatchGetPostsResponse.SerializeToString,
+            ),
             'GetPost': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPost,
                     request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.GetPostRequest.FromString,
@@ -328,6 +378,60 @@ class PostService:
             '/socialgateway.v1.PostService/CreatePost',
             socialgateway_dot_v1_dot_post__service__pb2.CreatePostRequest.SerializeToString,
             socialgateway_dot_v1_dot_post__pb2.Post.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCreatePosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.PostService/BatchCreatePosts',
+            socialgateway_dot_v1_dot_post__service__pb2.BatchCreatePostsRequest.SerializeToString,
+            socialgateway_dot_v1_dot_post__service__pb2.BatchCreatePostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetPosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.PostService/BatchGetPosts',
+            socialgateway_dot_v1_dot_post__service__pb2.BatchGetPostsRequest.SerializeToString,
+            socialgateway_dot_v1_dot_post__service__pb2.BatchGetPostsResponse.FromString,
             options,
             channel_credentials,
             insecure,

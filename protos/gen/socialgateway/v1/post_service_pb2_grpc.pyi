@@ -56,6 +56,28 @@ class PostServiceStub:
     OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
     field violations of BadRequest name every one.
     """
+    BatchCreatePosts: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.BatchCreatePostsRequest, _post_service_pb2.BatchCreatePostsResponse]
+    """Accepts up to 50 posts together: all of them or none.
+
+    Every post is checked as by CreatePost before any is made. One that is refused refuses the batch: `requestIndex` in the
+    error's metadata says which is the first, and the field violations of BadRequest, whose paths begin with
+    `requests[i].`, name what is wrong with every one. Once accepted, each post goes its own way: one may be published and
+    another fail. An upload that several posts name is stored, and looked into, once. AIP-233.
+
+    Cost: for each account as CreatePost.
+    Idempotent: with request_id, for 30 days. Without it a retry can make every post once more: always give one.
+    Scope: posts.write.
+    Reasons: those of CreatePost.
+    """
+    BatchGetPosts: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.BatchGetPostsRequest, _post_service_pb2.BatchGetPostsResponse]
+    """Gets up to 100 posts of a location as they are known here. AIP-231, but those that are not there are named instead of
+    refusing the others.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: posts.read.
+    Reasons: none of its own.
+    """
     GetPost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.GetPostRequest, _post_pb2.Post]
     """Gets one post as it is known here.
 
@@ -177,6 +199,28 @@ class PostServiceAsyncStub(PostServiceStub):
     detached, upload open), UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING,
     OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
     field violations of BadRequest name every one.
+    """
+    BatchCreatePosts: _aio.UnaryUnaryMultiCallable[_post_service_pb2.BatchCreatePostsRequest, _post_service_pb2.BatchCreatePostsResponse]  # type: ignore[assignment]
+    """Accepts up to 50 posts together: all of them or none.
+
+    Every post is checked as by CreatePost before any is made. One that is refused refuses the batch: `requestIndex` in the
+    error's metadata says which is the first, and the field violations of BadRequest, whose paths begin with
+    `requests[i].`, name what is wrong with every one. Once accepted, each post goes its own way: one may be published and
+    another fail. An upload that several posts name is stored, and looked into, once. AIP-233.
+
+    Cost: for each account as CreatePost.
+    Idempotent: with request_id, for 30 days. Without it a retry can make every post once more: always give one.
+    Scope: posts.write.
+    Reasons: those of CreatePost.
+    """
+    BatchGetPosts: _aio.UnaryUnaryMultiCallable[_post_service_pb2.BatchGetPostsRequest, _post_service_pb2.BatchGetPostsResponse]  # type: ignore[assignment]
+    """Gets up to 100 posts of a location as they are known here. AIP-231, but those that are not there are named instead of
+    refusing the others.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: posts.read.
+    Reasons: none of its own.
     """
     GetPost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.GetPostRequest, _post_pb2.Post]  # type: ignore[assignment]
     """Gets one post as it is known here.
@@ -302,6 +346,40 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
         detached, upload open), UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING,
         OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
         field violations of BadRequest name every one.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchCreatePosts(
+        self,
+        request: _post_service_pb2.BatchCreatePostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_post_service_pb2.BatchCreatePostsResponse, _abc.Awaitable[_post_service_pb2.BatchCreatePostsResponse]]:
+        """Accepts up to 50 posts together: all of them or none.
+
+        Every post is checked as by CreatePost before any is made. One that is refused refuses the batch: `requestIndex` in the
+        error's metadata says which is the first, and the field violations of BadRequest, whose paths begin with
+        `requests[i].`, name what is wrong with every one. Once accepted, each post goes its own way: one may be published and
+        another fail. An upload that several posts name is stored, and looked into, once. AIP-233.
+
+        Cost: for each account as CreatePost.
+        Idempotent: with request_id, for 30 days. Without it a retry can make every post once more: always give one.
+        Scope: posts.write.
+        Reasons: those of CreatePost.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetPosts(
+        self,
+        request: _post_service_pb2.BatchGetPostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_post_service_pb2.BatchGetPostsResponse, _abc.Awaitable[_post_service_pb2.BatchGetPostsResponse]]:
+        """Gets up to 100 posts of a location as they are known here. AIP-231, but those that are not there are named instead of
+        refusing the others.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: posts.read.
+        Reasons: none of its own.
         """
 
     @_abc_1.abstractmethod
