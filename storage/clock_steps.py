@@ -18,6 +18,7 @@ from storage.posts import PostRow
 from storage.quotas import QuotaRow
 from storage.states import PostState
 from storage.tokens import TokenRow
+from storage.webhook_endpoints import EndpointRow, RetryRow
 from storage.webhooks import WebhookRow
 
 TOLERANCE = timedelta(seconds=2)
@@ -52,7 +53,13 @@ async def recover(tx: Transaction, now: datetime, *, longest_wait: timedelta | N
 
 async def _shorten(tx: Transaction, latest: datetime) -> None:
     """Let what has no update time wait until `latest` at most."""
-    for column in (col(TokenRow.cooldown_until), col(WebhookRow.due_at)):
+    for column in (
+        col(TokenRow.cooldown_until),
+        col(WebhookRow.due_at),
+        col(EndpointRow.due_at),
+        col(EndpointRow.lease_until),
+        col(RetryRow.retry_at),
+    ):
         late = update(column.class_).where(column > latest)  # type: ignore[attr-defined]
         await tx.execute(late.values({column: latest}).execution_options(synchronize_session=False))
 

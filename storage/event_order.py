@@ -11,7 +11,7 @@ only. So no event ever appears before a position that a reader has passed.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, select, text
+from sqlalchemy import BigInteger, Index, or_, select, text
 from sqlmodel import Field, SQLModel, col
 
 from storage.database import Transaction, notify
@@ -27,7 +27,10 @@ class EventPositionTable(SQLModel, table=True):
     """The position of one event among all events of an agency."""
 
     __tablename__ = "event_positions"
-    __table_args__ = (Index("event_positions_by_time", "order_time", postgresql_using="brin"),)
+    __table_args__ = (
+        Index("event_positions_by_time", "order_time", postgresql_using="brin"),
+        Index("event_positions_by_location", "location"),
+    )
 
     agency: str = Field(primary_key=True)
     position: int = Field(primary_key=True, sa_type=BigInteger)
@@ -46,12 +49,13 @@ class EventProgressTable(SQLModel, table=True):
 
 
 class EventSequenceTable(SQLModel, table=True):
-    """The newest position of an agency; whoever holds the row's lock gives the next ones."""
+    """The newest position of an agency and the highest that was deleted; who holds the row's lock gives the next."""
 
     __tablename__ = "event_sequences"
 
     agency: str = Field(primary_key=True)
     last: int = Field(sa_type=BigInteger)
+    pruned: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
 
 
 # A statement of its own: what it locks was committed by the one before, whose positions the next statement must see.
@@ -79,7 +83,7 @@ WITH behind AS (
 ), advanced AS (
     INSERT INTO event_progress AS p (location, number)
     SELECT location, max(number) FROM fresh GROUP BY location ORDER BY location
-    ON CONFLICT (location) DO UPDATE SET number = excluded.number
+    ON CONFLICT (location) DO UPDATE SET number = greatest(p.number, excluded.number)
 )
 UPDATE event_sequences SET last = :last + (SELECT count(*) FROM fresh) WHERE agency = :agency RETURNING last
 """
@@ -87,9 +91,15 @@ _ORDER_ALL = text(_ORDER.format(only=""))
 _ORDER_SOME = text(_ORDER.format(only="AND c.location = ANY(:locations)"))
 
 _PRUNE = text("""
-DELETE FROM event_positions WHERE (agency, position) IN (
-    SELECT agency, position FROM event_positions WHERE order_time < :before LIMIT :limit
+WITH old AS (
+    DELETE FROM event_positions WHERE (agency, position) IN (
+        SELECT agency, position FROM event_positions WHERE order_time < :before ORDER BY agency, position LIMIT :limit
+    ) RETURNING agency, position
+), noted AS (
+    UPDATE event_sequences AS s SET pruned = greatest(s.pruned, gone.position)
+    FROM (SELECT agency, max(position) AS position FROM old GROUP BY agency) AS gone WHERE s.agency = gone.agency
 )
+SELECT count(*) FROM old
 """)
 
 
@@ -127,8 +137,16 @@ async def order(
 
 async def last(tx: Transaction, agency: str) -> int:
     """Return the newest position of the agency, 0 when it has none."""
-    query = select(col(EventSequenceTable.last)).where(col(EventSequenceTable.agency) == agency)
-    return (await tx.execute(query)).scalar_one_or_none() or 0
+    return (await span(tx, agency))[0]
+
+
+async def span(tx: Transaction, agency: str) -> tuple[int, int]:
+    """Return the newest position of the agency and the highest that was deleted, 0 for none."""
+    query = select(col(EventSequenceTable.last), col(EventSequenceTable.pruned)).where(
+        col(EventSequenceTable.agency) == agency
+    )
+    found = (await tx.execute(query)).one_or_none()
+    return (0, 0) if found is None else (found[0], found[1])
 
 
 async def after(
@@ -140,15 +158,16 @@ async def after(
     locations: Sequence[str] | None,
     types: Sequence[str],
     limit: int,
-) -> list[tuple[int, EventRow]]:
-    """Return at most `limit` events after `position`, up to and including `upto`, each with its position, in order.
+) -> list[tuple[int, EventRow | None]]:
+    """Return at most `limit` events after `position`, up to and including `upto`, each with its position, in order;
+    None in place of one that was deleted.
 
     Only of locations that the agency owns now, and among `locations` if given; without `types` of every type.
     """
     table = EventPositionTable
     query = (
         select(col(table.position), *COLUMNS)
-        .join(
+        .outerjoin(
             EventTable,
             (col(EventTable.location) == col(table.location)) & (col(EventTable.number) == col(table.number)),
         )
@@ -160,10 +179,11 @@ async def after(
     if locations is not None:
         query = query.where(col(table.location).in_(locations))
     if types:
-        query = query.where(col(EventTable.type).in_(types))
-    return [(row[0], EventRow(*row[1:])) for row in (await tx.execute(query)).all()]
+        query = query.where(or_(col(EventTable.number).is_(None), col(EventTable.type).in_(types)))
+    found = (await tx.execute(query)).all()
+    return [(row[0], None if row[1] is None else EventRow(*row[1:])) for row in found]
 
 
 async def prune(tx: Transaction, before: datetime, *, limit: int = 10_000) -> int:
     """Delete at most `limit` positions that were given before `before`, and return how many."""
-    return int((await tx.execute(_PRUNE, {"before": before, "limit": limit})).rowcount)  # type: ignore[attr-defined]
+    return int((await tx.execute(_PRUNE, {"before": before, "limit": limit})).scalar_one())

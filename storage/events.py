@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Index, select, text
 from sqlmodel import Field, SQLModel, col
 
 from storage.database import CHANNEL, Transaction, before_commit
+from storage.locations import locations_of
 from storage.types import json_field, time_field
 
 TOPIC = "events"
@@ -163,10 +164,11 @@ async def after(
     upto: int | None = None,
     subject: str | None = None,
     types: Sequence[str] = (),
+    owner: str = "",
     limit: int,
 ) -> list[EventRow]:
     """Return at most `limit` events of `location` after `number`, oldest first, optionally up to and including `upto`,
-    of one subject, or of these types only.
+    of one subject, or of these types only, and only while the agency `owner` has the location.
     """
     query = select(*COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
     if upto is not None:
@@ -175,6 +177,8 @@ async def after(
         query = query.where(col(EventTable.subject) == subject)
     if types:
         query = query.where(col(EventTable.type).in_(types))
+    if owner:
+        query = query.where(col(EventTable.location).in_(locations_of(owner)))
     query = query.order_by(col(EventTable.number)).limit(limit)
     return [EventRow(*row) for row in (await tx.execute(query)).all()]
 

@@ -5,21 +5,22 @@ one is tried again.
 
 `delivered` is the number of the newest event whose first try has been made. An event that was not taken then has a row
 in `webhook_retries`, until it is taken or given up. `due_at` is when a worker has to look at the endpoint, NULL when
-there is nothing to do; a worker that looks leases the row by moving it.
+there is nothing to do. A worker that looks has a lease until `lease_until`; what it found is stored only while it still
+has that lease and no caller has changed the endpoint since.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, delete, func, select, text, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.types import String
 from sqlmodel import Field, SQLModel, col
 
 from storage import rows
-from storage.database import Transaction
+from storage.database import Transaction, advisory_lock
 from storage.events import EventCounterTable
 from storage.states import DisableReason, EndpointState
 from storage.types import state_field, time_field
@@ -53,6 +54,7 @@ class EndpointRow(SQLModel, table=True):
     last_success_time: datetime | None = time_field(nullable=True)
     last_error: str = ""
     due_at: datetime | None = time_field(nullable=True)
+    lease_until: datetime | None = time_field(nullable=True)
     version: int = 1
     create_time: datetime = time_field()
     update_time: datetime = time_field()
@@ -89,7 +91,8 @@ async def find(tx: Transaction, location: str, id: str, *, lock: bool = False) -
 
 
 async def count(tx: Transaction, location: str) -> int:
-    """Return how many endpoints a location has."""
+    """Return how many endpoints a location has; until the transaction ends nobody else adds one."""
+    await advisory_lock(tx, f"webhook endpoints|{location}")
     query = select(func.count()).where(col(EndpointRow.location) == location)
     return int((await tx.execute(query)).scalar_one())
 
@@ -104,21 +107,31 @@ async def page(
 
 
 async def change(tx: Transaction, location: str, id: str, now: datetime, **values: Any) -> EndpointRow | None:
-    """Set columns as a change that callers see; return None when there is no such endpoint."""
+    """Set columns as a change that callers see, which ends a lease; return None when there is no such endpoint."""
+    values = {**values, "lease_until": None}
     return await rows.change(tx, EndpointRow, rows.by_id(EndpointRow, location, id), now, **values)
 
 
-async def record(tx: Transaction, location: str, id: str, leased_until: datetime, **values: Any) -> bool:
-    """Set columns that tell how deliveries go; return False when another worker has the lease, or a caller changed
-    the endpoint since.
+async def leased(tx: Transaction, row: EndpointRow, *, lock: bool = False) -> bool:
+    """Return whether the lease with which `row` was read still stands, and no caller has changed the endpoint since;
+    `lock` keeps it so until the transaction ends.
     """
-    statement = (
-        update(EndpointRow)
-        .where(rows.by_id(EndpointRow, location, id), col(EndpointRow.due_at) == leased_until)
-        .values(**values)
-        .returning(col(EndpointRow.id))
+    query = select(col(EndpointRow.id)).where(_as_read(row))
+    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none() is not None
+
+
+async def record(tx: Transaction, row: EndpointRow, **values: Any) -> None:
+    """Set columns that tell how deliveries go, and end the lease, if `leased` would return true."""
+    statement = update(EndpointRow).where(_as_read(row)).values(lease_until=None, **values)
+    await tx.execute(statement.execution_options(synchronize_session=False))
+
+
+def _as_read(row: EndpointRow) -> ColumnElement[bool]:
+    return and_(
+        rows.by_id(EndpointRow, row.location, row.id),
+        col(EndpointRow.lease_until) == row.lease_until,
+        col(EndpointRow.version) == row.version,
     )
-    return (await tx.execute(statement)).scalar_one_or_none() is not None
 
 
 async def remove(tx: Transaction, location: str, id: str) -> None:
@@ -127,32 +140,53 @@ async def remove(tx: Transaction, location: str, id: str) -> None:
     await tx.execute(delete(EndpointRow).where(rows.by_id(EndpointRow, location, id)))
 
 
-async def wake(tx: Transaction, locations: Sequence[str] | None, now: datetime) -> int:
-    """Make the endpoints due that have no due time although events are to be delivered, and return how many; only those
-    of these locations, or with None all.
+async def wake(tx: Transaction, locations: Sequence[str] | None, now: datetime, *, most_failures: int) -> int:
+    """Make the endpoints due that have events to deliver, and return how many; only those of these locations, or with
+    None all. One with as many failures in a row waits for its time.
+
+    An endpoint that another transaction has locked is left out: a later call finds it.
     """
-    behind = col(EventCounterTable.last) > col(EndpointRow.delivered)
-    statement = (
-        update(EndpointRow)
+    keys = (col(EndpointRow.location), col(EndpointRow.id))
+    behind = (
+        select(*keys)
+        .join(EventCounterTable, col(EventCounterTable.location) == col(EndpointRow.location))
         .where(
             col(EndpointRow.state) == EndpointState.ENABLED,
-            col(EndpointRow.due_at).is_(None),
-            col(EventCounterTable.location) == col(EndpointRow.location),
-            behind,
+            col(EndpointRow.failures) < most_failures,
+            or_(col(EndpointRow.due_at).is_(None), col(EndpointRow.due_at) > now),
+            col(EventCounterTable.last) > col(EndpointRow.delivered),
         )
-        .values(due_at=now)
-        .execution_options(synchronize_session=False)
+        .order_by(*keys)
+        .with_for_update(of=EndpointRow, skip_locked=True)
     )
     if locations is not None:
-        statement = statement.where(col(EndpointRow.location).in_(locations))
-    return int((await tx.execute(statement)).rowcount)  # type: ignore[attr-defined]
+        behind = behind.where(col(EndpointRow.location).in_(locations))
+    found = behind.cte("behind")
+    statement = update(EndpointRow).where(tuple_(*keys).in_(select(*found.c))).values(due_at=now)
+    done = await tx.execute(statement.execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[EndpointRow]:
-    """Lease the endpoints that are due, skipping those that another replica is leasing."""
+    """Lease endpoints that are due and that nobody has a lease of, the longest due first."""
     keys = (col(EndpointRow.location), col(EndpointRow.id))
-    leased = rows.lease_due(EndpointRow, keys, col(EndpointRow.due_at), now, lease_until, limit)
-    return list((await tx.execute(leased.returning(EndpointRow))).scalars())
+    free = or_(col(EndpointRow.lease_until).is_(None), col(EndpointRow.lease_until) <= now)
+    due = (
+        select(*keys)
+        .where(col(EndpointRow.due_at) <= now, free)
+        .order_by(col(EndpointRow.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    statement = (
+        update(EndpointRow)
+        .where(tuple_(*keys).in_(select(*due.c)))
+        .values(lease_until=lease_until)
+        .returning(EndpointRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return list((await tx.execute(statement)).scalars())
 
 
 async def next_due(tx: Transaction) -> datetime | None:
@@ -197,6 +231,18 @@ async def drop_retry(tx: Transaction, location: str, endpoint: str, number: int)
     )
 
 
-async def clear_retries(tx: Transaction, location: str, endpoint: str) -> None:
-    """Forget everything that waits for an endpoint."""
-    await tx.execute(delete(RetryRow).where(col(RetryRow.location) == location, col(RetryRow.endpoint) == endpoint))
+async def clear_retries(tx: Transaction, location: str, endpoint: str, *, after: int = 0) -> None:
+    """Forget what waits for an endpoint of the events after a number."""
+    await tx.execute(
+        delete(RetryRow).where(
+            col(RetryRow.location) == location, col(RetryRow.endpoint) == endpoint, col(RetryRow.number) > after
+        )
+    )
+
+
+async def trim_retries(tx: Transaction, location: str, endpoint: str, most: int) -> int:
+    """Forget the oldest events that wait for an endpoint, beyond `most`, and return how many."""
+    here = (col(RetryRow.location) == location, col(RetryRow.endpoint) == endpoint)
+    kept = select(col(RetryRow.number)).where(*here).order_by(col(RetryRow.number).desc()).limit(most)
+    gone = await tx.execute(delete(RetryRow).where(*here, col(RetryRow.number).not_in(kept)))
+    return int(gone.rowcount)  # type: ignore[attr-defined]

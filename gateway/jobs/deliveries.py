@@ -4,11 +4,14 @@ Owns how many turns run at once on this replica. What a turn does is `gateway/do
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from time import monotonic
 
 import structlog
 
-from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.endpoints import deliver
 from gateway.domain.endpoints.deliver import Render
@@ -19,12 +22,18 @@ from storage.webhook_endpoints import EndpointRow
 
 log = structlog.get_logger(__name__)
 
-CONCURRENCY = 8
+CONCURRENCY = 64
+"""How many endpoints have their turn at once: a turn mostly waits for somebody else's server."""
+
+MAX_PER_HOST = 4
+"""How many of these may be at one address: a server that does not answer must not occupy all places."""
+
+HOST_DELAY = timedelta(seconds=1)
 ROUND_SECONDS = 1.0
 """How often due endpoints are looked for without a notification."""
 
-FULL_ROUNDS = 5
-"""Every so many rounds all locations are looked at: a notification can be missed."""
+FULL_SECONDS = 5.0
+"""How often all locations are looked at: a notification can be missed."""
 
 
 class Deliveries:
@@ -37,6 +46,8 @@ class Deliveries:
         self._stopping = stopping
         self._locations: set[str] = set()
         self._all = True
+        self._next_full = 0.0
+        self._hosts: Counter[str] = Counter()
         self._changed = asyncio.Event()
         self._turns: set[asyncio.Task[None]] = set()
         self.close = domain.listener.subscribe(events.TOPIC, self._note, reset=self._note_all)
@@ -51,32 +62,48 @@ class Deliveries:
 
     async def run(self) -> None:
         """Give endpoints their turns until cancelled, then let the running turns end."""
-        rounds = 0
         try:
             while True:
-                self._all = self._all or rounds % FULL_ROUNDS == 0
-                rounds += 1
                 await self._round()
                 await self._pause()
         finally:
+            await self._end_turns()
+
+    async def _end_turns(self) -> None:
+        try:
             if self._turns:
                 await asyncio.wait(self._turns)
+        except asyncio.CancelledError:
+            # The time to stop is over.
+            for task in self._turns:
+                task.cancel()
+            raise
 
     async def _round(self) -> None:
+        if monotonic() >= self._next_full:
+            self._all, self._next_full = True, monotonic() + FULL_SECONDS
         locations, everything = sorted(self._locations), self._all
         self._changed.clear()
         self._locations, self._all = set(), False
         try:
             await deliver.wake(self._domain, None if everything else locations)
             free = CONCURRENCY - len(self._turns)
-            found = await deliver.take_due(self._domain, LEASE, free) if free else []
-        except DatabaseUnavailable:
+            found = await deliver.take_due(self._domain, free) if free else []
+            for row in found:
+                await self._begin(row)
+        except DatabaseUnavailable as error:
+            # The turns go on; what was taken and not begun is due again when its lease ends.
+            log.warning("webhook_endpoints.not_looked_at", error=str(error))
             self._all = True
-            raise
-        for row in found:
-            task = asyncio.create_task(self._turn(row), name="webhook delivery")
-            self._turns.add(task)
-            task.add_done_callback(self._ended)
+
+    async def _begin(self, row: EndpointRow) -> None:
+        if self._hosts[row.uri] >= MAX_PER_HOST:
+            await deliver.put_off(self._domain, row, HOST_DELAY)
+            return
+        self._hosts[row.uri] += 1
+        task = asyncio.create_task(self._turn(row), name="webhook delivery")
+        self._turns.add(task)
+        task.add_done_callback(self._ended)
 
     async def _turn(self, row: EndpointRow) -> None:
         try:
@@ -86,6 +113,12 @@ class Deliveries:
             log.warning("webhook_endpoint.not_delivered", location=row.location, endpoint=row.id, error=str(error))
         except Exception as error:  # one endpoint's fault must not stop the others
             log.error("webhook_endpoint.fault", location=row.location, endpoint=row.id, exc_info=error)
+            with suppress(DatabaseUnavailable):
+                await deliver.put_off(self._domain, row, deliver.FAULT_DELAY, "the gateway met a fault of its own")
+        finally:
+            self._hosts[row.uri] -= 1
+            if not self._hosts[row.uri]:
+                del self._hosts[row.uri]
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._turns.discard(task)

@@ -22,6 +22,9 @@ from storage.posts import PostRow
 log = structlog.get_logger(__name__)
 
 PREFIX = "EVENT_TYPE_"
+MAX_DEPTH = 16
+"""Of a vendor's content: each level of JSON is three of a message, of which clients read a hundred."""
+
 _TYPES = frozenset(event_pb2.EventType.keys())
 
 
@@ -30,6 +33,18 @@ def to_proto(row: EventRow, with_videos: Collection[str]) -> event_pb2.Event:
 
     A snapshot that another version wrote and this one cannot read is left out: the event itself is still worth knowing.
     """
+    event = _bare(row)
+    try:
+        _write_resource(event, row, with_videos)
+        _write_details(event, row)
+    except (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, json_format.Error) as error:
+        log.warning("event.not_read", location=row.location, number=row.number, error=type(error).__name__)
+        return _bare(row)
+    return event
+
+
+def _bare(row: EventRow) -> event_pb2.Event:
+    """Return an event without what it carries."""
     event = event_pb2.Event(
         name=names.EVENT.format(row.location, str(row.number)),
         type=f"{PREFIX}{row.type}" if f"{PREFIX}{row.type}" in _TYPES else "EVENT_TYPE_UNSPECIFIED",
@@ -37,18 +52,19 @@ def to_proto(row: EventRow, with_videos: Collection[str]) -> event_pb2.Event:
         provider_event_id=row.provider_event_id or "",
     )
     event.create_time.FromDatetime(row.create_time)
-    try:
-        _write_resource(event, row, with_videos)
-        _write_details(event, row)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        log.warning("event.not_read", location=row.location, number=row.number, error=type(error).__name__)
     return event
 
 
 def to_json(row: EventRow, with_videos: Collection[str]) -> str:
     """Return the body of an event's delivery, in the form of the Standard Webhooks specification."""
     noun, _, verb = row.type.lower().partition("_")
-    data = json_format.MessageToDict(to_proto(row, with_videos))
+    message = to_proto(row, with_videos)
+    try:
+        data = json_format.MessageToDict(message)
+    except (ValueError, json_format.Error):
+        # A number of the vendor's that JSON has no form for: the event itself is still worth knowing.
+        message.ClearField("provider_event")
+        data = json_format.MessageToDict(message)
     return json.dumps({"type": f"{noun}.{verb}", "timestamp": row.create_time.isoformat(), "data": data})
 
 
@@ -75,4 +91,15 @@ def _write_details(event: event_pb2.Event, row: EventRow) -> None:
     if row.type == "PROVIDER_UNKNOWN":
         event.provider_event.provider = names.PROVIDER.format(found["provider"])
         event.provider_event.event = found["event"]
-        json_format.ParseDict(found.get("content") or {}, event.provider_event.content)
+        content = found.get("content") or {}
+        if _is_deeper(content, MAX_DEPTH):
+            content = {"truncated": json.dumps(content)}
+        json_format.ParseDict(content, event.provider_event.content)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    """Return whether JSON is nested deeper than so many levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inside)

@@ -38,9 +38,9 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
     ) -> event_service_pb2.ListEventsResponse:
         """List a location's events, page by page."""
         location = names.location(request.parent)
-        await self._guard.authorize(location)
+        caller = await self._guard.authorize(location)
         page, types = self._guard.read_page(request), stored_types(request.types)
-        feed = self._feeds.of_location(location)
+        feed = self._feeds.of_location(location, caller.agency)
         # Read before the events: what is committed in between comes after the cursor as well as before it.
         head = await feed.head()
 
@@ -69,8 +69,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         if location == names.WILDCARD:
             scope = await self._guard.stream_scope()
             return self._feeds.of_agency(scope.agency, scope.locations)
-        await self._guard.authorize(location)
-        return self._feeds.of_location(location)
+        return self._feeds.of_location(location, (await self._guard.authorize(location)).agency)
 
     def _start(self, feed: Feed, cursor: str) -> int | None:
         """Return the position of a caller's cursor, None without one; raises CursorInvalid, CursorExpired."""

@@ -48,10 +48,11 @@ class WebhookEndpointService(webhook_endpoint_service_pb2_grpc.WebhookEndpointSe
         new = NewEndpoint(
             location=location,
             id=names.check_own_id(id, path="webhook_endpoint_id") if id else self._domain.new_id(),
-            position=await self._position(location, request.start_cursor),
+            position=await self._position(location, caller.agency, request.start_cursor),
             **_values(message),
         )
-        return to_proto(await manage.create(self._domain, new, key, agency=caller.agency))
+        creating = manage.create(self._domain, new, key, agency=caller.agency)
+        return to_proto(await or_not_found(names.WEBHOOK_ENDPOINT.format(location, new.id), creating))
 
     async def GetWebhookEndpoint(
         self, request: webhook_endpoint_service_pb2.GetWebhookEndpointRequest, context: Any
@@ -103,8 +104,9 @@ class WebhookEndpointService(webhook_endpoint_service_pb2_grpc.WebhookEndpointSe
     ) -> WebhookEndpoint:
         """Deliver to an endpoint again."""
         location, id = names.WEBHOOK_ENDPOINT.parse(request.name)
-        key = await self._guard.authorize_write(location, request)
-        position = await self._position(location, request.start_cursor)
+        caller = await self._guard.authorize(location)
+        key = self._guard.request_key(caller, location, request)
+        position = await self._position(location, caller.agency, request.start_cursor)
         enabling = manage.enable(self._domain, location, id, key, position=position)
         return to_proto(await or_not_found(request.name, enabling))
 
@@ -139,11 +141,11 @@ class WebhookEndpointService(webhook_endpoint_service_pb2_grpc.WebhookEndpointSe
         await or_not_found(request.name, manage.delete(self._domain, location, id, key, etag=request.etag))
         return empty_pb2.Empty()
 
-    async def _position(self, location: str, cursor: str) -> int | None:
+    async def _position(self, location: str, agency: str, cursor: str) -> int | None:
         """Return the position of a caller's cursor, None without one; raises CursorInvalid, CursorExpired."""
         if not cursor:
             return None
-        feed = self._feeds.of_location(location)
+        feed = self._feeds.of_location(location, agency)
         position, _ = self._cursors.read(cursor, feed.parent)
         # Raises if the events behind it are no longer kept.
         await feed.read(position, (), 1)

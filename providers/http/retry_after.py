@@ -28,6 +28,6 @@ def requested_wait(headers: Mapping[str, str]) -> timedelta | None:
 def _time(value: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

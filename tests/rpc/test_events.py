@@ -14,10 +14,10 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from gateway.domain.events import stream
+from gateway.domain.events import order, stream
 from gateway.rpc import event_to_proto
 from socialgateway.v1 import connection_pb2, event_pb2, event_service_pb2
-from storage import events, locations
+from storage import event_order, events, locations
 from storage.states import LocationClaim
 from tests.fixtures.client import Client
 from tests.fixtures.gateway import World
@@ -324,6 +324,81 @@ async def test_a_stream_that_is_left_leaves_nothing(gateway: World) -> None:
         await other.read()
         assert 1 == len(ordering())
     await until(lambda: not ordering())
+
+
+async def test_a_silence_among_others_events_is_a_silence(gateway: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is woken again and again by events that it leaves out still sends its checkpoints."""
+    monkeypatch.setattr(stream, "CHECKPOINT_SECONDS", 0.3)
+    await write(gateway, 0)
+    stopped = asyncio.Event()
+
+    async def others() -> None:
+        while not stopped.is_set():
+            await write(gateway, 1)
+            await asyncio.sleep(0.05)
+
+    writing = asyncio.create_task(others())
+    async with streaming(gateway.api, types=[STATUS_CHANGED]) as call:
+        messages = [await asyncio.wait_for(call.read(), 10) for _ in range(3)]
+    stopped.set()
+    await writing
+
+    assert [(True, 0)] * 3 == [(each.checkpoint, len(each.events)) for each in messages]
+
+
+async def test_a_slow_reader_is_told_what_it_missed(gateway: World) -> None:
+    """A cursor that was made today among events of last month says CURSOR_EXPIRED once those behind it are gone."""
+    await write(gateway, 0)
+    async with streaming(gateway.api, "locations/-") as call:
+        start = (await call.read()).cursor
+        await write(gateway, *range(stream.BATCH + 5))
+        await names_of(call, stream.BATCH + 5)
+    gateway.clock.advance(timedelta(days=29))
+    async with streaming(gateway.api, "locations/-", start_cursor=start) as call:
+        middle = (await call.read()).cursor
+    gateway.clock.advance(timedelta(days=2))
+    async with gateway.domain.db.transaction() as tx:
+        await events.prune(tx, gateway.clock() - timedelta(days=30))
+    async with streaming(gateway.api, "locations/-", start_cursor=middle) as call:
+        await refused(call.read(), "CURSOR_EXPIRED")
+
+
+async def test_a_fault_does_not_end_the_order(gateway: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an error of any kind the events of an agency are ordered again."""
+    monkeypatch.setattr(order, "FAULT_SECONDS", 0.05)
+    await write(gateway, 0)
+    give, failures = event_order.order, [True, True]
+
+    async def fail(*args: Any, **values: Any) -> int | None:
+        if failures and not values.get("wait"):
+            failures.pop()
+            raise RuntimeError("of any kind")
+        return await give(*args, **values)
+
+    monkeypatch.setattr(event_order, "order", fail)
+    async with streaming(gateway.api, "locations/-") as call:
+        await call.read()
+        await write(gateway, 1)
+        assert named(2) == await names_of(call, 1)
+    assert [] == failures
+
+
+async def test_content_that_json_cannot_hold_stops_nothing(gateway: World) -> None:
+    """A vendor's event that is nested too deeply, or has a number beyond all bounds, is listed without its content."""
+    deep: Any = {}
+    for _ in range(200):
+        deep = {"deeper": deep}
+    await write(gateway, 0)
+    for content in (deep, {"n": 10**400}):
+        payload = {"provider": "tiktok", "event": "strange", "content": content}
+        async with gateway.domain.db.transaction() as tx:
+            await events.append(tx, "l1", type="PROVIDER_UNKNOWN", subject="s", payload=payload, now=gateway.clock())
+
+    found = (await listed(gateway.api)).events
+    assert named(1, 2, 3) == [event.name for event in found]
+    async with gateway.domain.db.read() as tx:
+        for row in await events.after(tx, "l1", 0, limit=10):
+            assert "provider.unknown" in event_to_proto.to_json(row, ())
 
 
 # --- cursors ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from google.rpc import error_details_pb2
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import post_pb2, post_service_pb2
 from storage import posts as rows
+from tests.fixtures import media
 from tests.fixtures.domain import LOCATION
 from tests.rpc import answers, test_posts
 from tests.rpc.answers import assert_reason
@@ -219,3 +220,20 @@ async def test_nobody_else_may(served: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await get(served, made[0].name, key="stranger")
     assert_reason(caught.value, "LOCATION_FORBIDDEN")
+
+
+async def test_batches_that_share_uploads_do_not_wait_in_a_circle(served: Served) -> None:
+    """Two batches whose posts name the same two uploads in opposite order are both made."""
+    other = await served.stage.upload(media.video(seconds=4))
+    first, second = (f"{PARENT}/uploads/{id}" for id in (served.upload, other))
+
+    def pair(batch: str, uploads: tuple[str, str]) -> list[post_service_pb2.CreatePostRequest]:
+        made = [one(served, batch, post_id=f"{batch}{number}") for number in range(2)]
+        for request, upload in zip(made, uploads, strict=True):
+            request.post.video.source.upload = upload
+        return made
+
+    for number in range(5):
+        both = [pair(f"a{number}-", (first, second)), pair(f"b{number}-", (second, first))]
+        await asyncio.gather(*(create(served, *requests) for requests in both))
+    assert 20 == await served.count()

@@ -44,14 +44,19 @@ async def refused(attempt: Any, reason: str, **metadata: str) -> None:
 
 
 async def test_an_endpoint_is_shown_without_its_secrets(gateway: World) -> None:
-    """The secret is in the first answer only; the address is shown without its query; neither is stored in clear."""
+    """The secret is in the first answer only; of the address only where it leads is shown; neither is stored in clear."""
     uri = f"{URI}?token=canary"
     made = await create(gateway, uri=uri, types=[event_pb2.EVENT_TYPE_POST_STATE_CHANGED], description="for the CRM")
     got = await call(gateway, "Get", name=made.name)
     [in_list] = (await call(gateway, "ListWebhookEndpoints", parent=PARENT)).webhook_endpoints
 
     assert made.secret.startswith("whsec_")
-    assert ("", URI, Endpoint.ENABLED, 10) == (got.secret, got.uri, got.state, got.max_per_second)
+    assert ("", "https://hooks.example.com/…", Endpoint.ENABLED, 10) == (
+        got.secret,
+        got.uri,
+        got.state,
+        got.max_per_second,
+    )
     assert ([event_pb2.EVENT_TYPE_POST_STATE_CHANGED], "for the CRM") == (list(got.types), got.description)
     assert got == in_list
     async with gateway.domain.db.read() as tx:
@@ -121,12 +126,18 @@ async def test_a_change_is_of_the_named_fields(gateway: World) -> None:
         update_mask={"paths": ["uri", "types"]},
     )
 
-    assert ("https://other.example.com/x", "one", []) == (changed.uri, changed.description, list(changed.types))
+    assert ("https://other.example.com/…", "one", []) == (changed.uri, changed.description, list(changed.types))
     assert made.etag != changed.etag
+    same = {"name": made.name, "uri": changed.uri, "description": "three"}
+    assert ("three", changed.uri) == _said(await call(gateway, "Update", webhook_endpoint=same))
     stale = {"name": made.name, "description": "two", "etag": made.etag}
     await refused(call(gateway, "Update", webhook_endpoint=stale), "ETAG_MISMATCH")
     await refused(call(gateway, "Update", webhook_endpoint={"name": made.name}), "FIELD_INVALID", field="update_mask")
     await refused(call(gateway, "Delete", name=made.name, etag=made.etag), "ETAG_MISMATCH")
+
+
+def _said(endpoint: Endpoint) -> tuple[str, str]:
+    return endpoint.description, endpoint.uri
 
 
 async def test_a_disabled_endpoint_is_enabled_again(gateway: World) -> None:

@@ -35,7 +35,7 @@ async def read(
     async with db.read() as tx:
         upto = await event_order.last(tx, agency)
         found = await event_order.after(tx, agency, after, upto, locations=only, types=types, limit=10_000)
-    return [(position, row.location, row.number) for position, row in found]
+    return [(position, row.location, row.number) for position, row in found if row is not None]
 
 
 async def test_each_event_gets_one_position(database: Database) -> None:

@@ -30,9 +30,14 @@ Render = Callable[[EventRow], str]
 """Returns the JSON body of an event's delivery."""
 
 BATCH = 20
+LEASE = timedelta(seconds=60)
 TURN_SECONDS = 10.0
-"""After how long a turn begins no further try: with the longest try it ends within the lease."""
+"""After how long a turn begins nothing more but one try: with the two longest tries it ends within the lease."""
 
+MAX_WAITING = 1000
+"""How many events wait for one endpoint; beyond that the oldest are given up."""
+
+FAULT_DELAY = timedelta(minutes=5)
 GONE = 410
 
 
@@ -41,32 +46,36 @@ class _Turn:
     """What a turn has found out so far; stored at its end."""
 
     row: EndpointRow
+    target: Target
+    render: Render
+    over: Callable[[], bool]
     delivered: int
     failures: int
     failing_since: datetime | None
     last_success_time: datetime | None
     last_error: str
-    dropped: list[int] = field(default_factory=list)
+    done: list[int] = field(default_factory=list)
     waiting: list[RetryRow] = field(default_factory=list)
     gone: bool = False
+    lost: bool = False
 
     @property
-    def paused(self) -> bool:
-        """Whether nothing new is tried, because the last tries all failed."""
-        return self.gone or self.failures >= retry_schedule.MANY_FAILURES
+    def away(self) -> bool:
+        """Whether nothing more is tried in this turn than shows whether the endpoint is back."""
+        return self.gone or self.lost or self.failures >= retry_schedule.MANY_FAILURES
 
-    def taken(self, now: datetime) -> None:
-        """Note a success."""
-        self.failures, self.failing_since, self.last_success_time = 0, None, now
-
-    def failed(self, retry: RetryRow, answer: Answer, now: datetime) -> None:
-        """Note a failure: the event waits, unless it has for too long."""
+    def note(self, retry: RetryRow, answer: Answer, now: datetime) -> None:
+        """Note how a try of an event ended: one that was not taken waits, unless it has for too long."""
+        if answer.taken:
+            self.failures, self.failing_since, self.last_success_time = 0, None, now
+            self.done.append(retry.number)
+            return
         self.failures += 1
         self.failing_since = self.failing_since or now
         self.last_error = answer.error
         self.gone = answer.status == GONE
         if retry_schedule.is_over(retry.first_time, now):
-            self.dropped.append(retry.number)
+            self.done.append(retry.number)
             return
         retry.tries += 1
         retry.retry_at = now + retry_schedule.delay(retry.tries, answer.retry_after)
@@ -74,63 +83,80 @@ class _Turn:
 
 
 async def deliver(domain: Domain, render: Render, row: EndpointRow, stopping: Callable[[], bool]) -> None:
-    """Try what is due of a leased endpoint, and store how it went; raises DatabaseUnavailable, KeyMissing."""
-    turn = _Turn(row, row.delivered, row.failures, row.failing_since, row.last_success_time, row.last_error)
+    """Try what is due of a leased endpoint, new events first, and store how it went.
+
+    Raises DatabaseUnavailable, KeyMissing.
+    """
     end = asyncio.get_running_loop().time() + TURN_SECONDS
-
-    def over() -> bool:
-        return stopping() or turn.gone or asyncio.get_running_loop().time() >= end
-
     async with domain.db.read() as tx:
         target = await sealed.target(domain, tx, row, domain.clock())
-        retries = await webhook_endpoints.retries(tx, row.location, row.id, 1 if turn.paused else BATCH)
-    due = [retry for retry in retries if retry.retry_at <= domain.clock()]
-    for retry in due:
-        if over():
-            break
-        await _try_again(domain, render, turn, target, retry)
-    if not turn.paused and not over():
-        await _try_new(domain, render, turn, target, over)
+    turn = _Turn(
+        row,
+        target,
+        render,
+        lambda: stopping() or asyncio.get_running_loop().time() >= end,
+        row.delivered,
+        row.failures,
+        row.failing_since,
+        row.last_success_time,
+        row.last_error,
+    )
+    probing = turn.away
+    tried = await _try_new(domain, turn, 1 if probing else BATCH)
+    if not (probing and tried):
+        await _try_again(domain, turn, 1 if probing else BATCH)
     await _store(domain, turn)
 
 
-async def _try_again(domain: Domain, render: Render, turn: _Turn, target: Target, retry: RetryRow) -> None:
-    async with domain.db.read() as tx:
-        found = await events.after(tx, turn.row.location, retry.number - 1, upto=retry.number, limit=1)
-    if not found:
-        turn.dropped.append(retry.number)
-        return
-    answer = await send(domain, target, found[0], render)
-    now = domain.clock()
-    if answer.taken:
-        turn.taken(now)
-        turn.dropped.append(retry.number)
-    else:
-        turn.failed(retry, answer, now)
-    await domain.sleep(1 / turn.row.max_per_second)
-
-
-async def _try_new(domain: Domain, render: Render, turn: _Turn, target: Target, over: Callable[[], bool]) -> None:
+async def _try_new(domain: Domain, turn: _Turn, limit: int) -> int:
+    """Try events for the first time, and return how many were."""
     row = turn.row
     async with domain.db.read() as tx:
         # Read first: what is committed after it belongs to the next turn, whatever its type.
         last = await events.last(tx, row.location)
-        found = await events.after(tx, row.location, turn.delivered, upto=last, types=row.types, limit=BATCH)
-    for event in found:
-        if turn.paused or over():
-            return
-        answer, now = await send(domain, target, event, render), domain.clock()
+        found = await events.after(tx, row.location, turn.delivered, upto=last, types=row.types, limit=limit)
+    for count, event in enumerate(found):
+        if turn.over() or (turn.away and count):
+            return count
+        now = domain.clock()
+        first = RetryRow(
+            location=row.location, endpoint=row.id, number=event.number, tries=0, first_time=now, retry_at=now
+        )
+        if not await _try(domain, turn, event, first):
+            return count
         turn.delivered = event.number
-        if answer.taken:
-            turn.taken(now)
-        else:
-            retry = RetryRow(
-                location=row.location, endpoint=row.id, number=event.number, tries=0, first_time=now, retry_at=now
-            )
-            turn.failed(retry, answer, now)
-        await domain.sleep(1 / row.max_per_second)
-    if len(found) < BATCH:
+    if len(found) < limit:
         turn.delivered = last
+    return len(found)
+
+
+async def _try_again(domain: Domain, turn: _Turn, limit: int) -> None:
+    """Try events that wait and whose time has come; one of them however late it is, so that new ones delay none."""
+    row = turn.row
+    async with domain.db.read() as tx:
+        waiting = await webhook_endpoints.retries(tx, row.location, row.id, limit)
+    for count, retry in enumerate(waiting):
+        if retry.retry_at > domain.clock() or (count and (turn.over() or turn.away)):
+            return
+        async with domain.db.read() as tx:
+            found = await events.after(tx, row.location, retry.number - 1, upto=retry.number, limit=1)
+        if not found:
+            turn.done.append(retry.number)
+        elif not await _try(domain, turn, found[0], retry):
+            return
+
+
+async def _try(domain: Domain, turn: _Turn, event: EventRow, retry: RetryRow) -> bool:
+    """Deliver one event and note how it went; return False without trying when the endpoint is somebody else's now."""
+    async with domain.db.read() as tx:
+        # A caller may have changed, stopped or removed it, or its location may have another owner.
+        turn.lost = not await webhook_endpoints.leased(tx, turn.row)
+    if turn.lost:
+        return False
+    answer = await send(domain, turn.target, event, turn.render)
+    turn.note(retry, answer, domain.clock())
+    await domain.sleep(1 / turn.row.max_per_second)
+    return True
 
 
 async def send(domain: Domain, target: Target, event: EventRow, render: Render) -> Answer:
@@ -152,42 +178,39 @@ async def post(domain: Domain, target: Target, id: str, body: str) -> Answer:
 
 
 async def _store(domain: Domain, turn: _Turn) -> None:
-    """Store the turn, unless another worker has the endpoint by now, or a caller stopped it."""
+    """Store the turn, unless the lease is over or a caller changed the endpoint: then its events are tried again."""
     row, now = turn.row, domain.clock()
-    if row.due_at is None:
-        return
     over = turn.failing_since is not None and retry_schedule.is_over(turn.failing_since, now)
     async with domain.db.transaction() as tx:
-        for number in turn.dropped:
+        if not await webhook_endpoints.leased(tx, row, lock=True):
+            return
+        for number in turn.done:
             await webhook_endpoints.drop_retry(tx, row.location, row.id, number)
         for retry in turn.waiting:
             await webhook_endpoints.keep_retry(tx, retry)
-        values: dict[str, Any] = {
-            "delivered": turn.delivered,
-            "failures": turn.failures,
-            "failing_since": turn.failing_since,
-            "last_success_time": turn.last_success_time,
-            "last_error": turn.last_error,
-            "due_at": await _next(tx, turn, now),
-        }
-        if not await webhook_endpoints.record(tx, row.location, row.id, row.due_at, **values):
-            # What waits was stored with this transaction, and is tried twice at worst.
-            return
+        if turn.waiting and (given_up := await webhook_endpoints.trim_retries(tx, row.location, row.id, MAX_WAITING)):
+            log.warning("webhook_endpoint.given_up", location=row.location, endpoint=row.id, count=given_up)
+        await webhook_endpoints.record(
+            tx,
+            row,
+            delivered=turn.delivered,
+            failures=turn.failures,
+            failing_since=turn.failing_since,
+            last_success_time=turn.last_success_time,
+            last_error=turn.last_error,
+            due_at=await _next(tx, turn, now),
+        )
         if turn.gone or over:
             await _disable(tx, row, DisableReason.GONE if turn.gone else DisableReason.FAILING, now)
-        elif values["due_at"] is None:
-            # An event that was committed since the turn began found the endpoint leased, and woke nobody.
-            await webhook_endpoints.wake(tx, [row.location], now)
+        else:
+            await webhook_endpoints.wake(tx, [row.location], now, most_failures=retry_schedule.MANY_FAILURES)
 
 
 async def _next(tx: Transaction, turn: _Turn, now: datetime) -> datetime | None:
-    """Return when the endpoint is due again: now if there are more events, None if there is nothing to do."""
-    row = turn.row
-    first = next(iter(await webhook_endpoints.retries(tx, row.location, row.id, 1)), None)
-    if turn.paused:
-        return max(now, first.retry_at) if first else now + retry_schedule.delay(turn.failures)
-    if await events.last(tx, row.location) > turn.delivered:
-        return now
+    """Return when the endpoint is due again though nothing new happens, None if then there is nothing to do."""
+    if turn.failures >= retry_schedule.MANY_FAILURES:
+        return now + retry_schedule.probe_delay(turn.failures)
+    first = next(iter(await webhook_endpoints.retries(tx, turn.row.location, turn.row.id, 1)), None)
     return first.retry_at if first else None
 
 
@@ -200,14 +223,21 @@ async def _disable(tx: Transaction, row: EndpointRow, reason: DisableReason, now
     log.warning("webhook_endpoint.disabled", location=row.location, endpoint=row.id, reason=reason)
 
 
+async def put_off(domain: Domain, row: EndpointRow, delay: timedelta, error: str = "") -> None:
+    """End a lease without a turn, or after one that failed for a reason of our own, and come back after a while."""
+    values: dict[str, Any] = {"due_at": domain.clock() + delay}
+    async with domain.db.transaction() as tx:
+        await webhook_endpoints.record(tx, row, **values, **({"last_error": error} if error else {}))
+
+
 async def wake(domain: Domain, locations: Sequence[str] | None) -> None:
     """Make the endpoints due that have events to deliver, of these locations, or with None of all."""
     if locations is None or locations:
         async with domain.db.transaction() as tx:
-            await webhook_endpoints.wake(tx, locations, domain.clock())
+            await webhook_endpoints.wake(tx, locations, domain.clock(), most_failures=retry_schedule.MANY_FAILURES)
 
 
-async def take_due(domain: Domain, lease: timedelta, limit: int) -> list[EndpointRow]:
+async def take_due(domain: Domain, limit: int) -> list[EndpointRow]:
     """Lease endpoints that are due."""
     now = domain.clock()
     async with domain.db.read() as tx:
@@ -215,4 +245,4 @@ async def take_due(domain: Domain, lease: timedelta, limit: int) -> list[Endpoin
     if first is None or first > now:
         return []
     async with domain.db.transaction() as tx:
-        return await webhook_endpoints.take_due(tx, now, now + lease, limit)
+        return await webhook_endpoints.take_due(tx, now, now + LEASE, limit)

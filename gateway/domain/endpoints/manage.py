@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.aip import names
 from gateway.domain import idempotency
@@ -15,7 +16,6 @@ from gateway.domain.context import Domain
 from gateway.domain.endpoints import sealed
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
-from gateway.domain.post_content import shown
 from gateway.errors import EtagMismatch, FieldInvalid, QuotaExceeded, ResourceExists
 from providers.http.public import trouble
 from providers.models.secret import Secret
@@ -63,10 +63,17 @@ def name_of(row: EndpointRow) -> str:
     return names.WEBHOOK_ENDPOINT.format(row.location, row.id)
 
 
+def shown(uri: Secret) -> str:
+    """Return what may be shown of an address: where it leads, but neither path nor query, which may be secrets."""
+    parts = urlsplit(uri.reveal())
+    return f"{parts.scheme}://{parts.netloc}/…" if parts.path.strip("/") or parts.query else uri.reveal()
+
+
 async def create(domain: Domain, new: NewEndpoint, key: RequestKey | None, *, agency: str) -> EndpointView:
     """Create an endpoint; with a `request_id` that was used before, the first call's endpoint without its secret.
 
-    Raises FieldInvalid, ResourceExists, QuotaExceeded, LocationForbidden.
+    Raises FieldInvalid, ResourceExists, QuotaExceeded, LocationForbidden, storage's NotFound for an endpoint that was
+    deleted since.
     """
     check(domain, uri=new.uri, description=new.description, max_per_second=new.max_per_second)
     now, secret = domain.clock(), sealed.new_secret(os.urandom)
@@ -74,14 +81,14 @@ async def create(domain: Domain, new: NewEndpoint, key: RequestKey | None, *, ag
         await keep_own(tx, new.location, agency)
         first = await idempotency.claim(tx, key, new.id, now)
         if first is not None:
-            return await get(domain, new.location, first)
+            return await _view(tx, await webhook_endpoints.get(tx, new.location, first))
         if await webhook_endpoints.count(tx, new.location) >= MAX_ENDPOINTS:
             raise QuotaExceeded("webhookEndpoints", subject=f"locations/{new.location}", limit=MAX_ENDPOINTS)
         begin = await events.last(tx, new.location) if new.position is None else new.position
         row = EndpointRow(
             location=new.location,
             id=new.id,
-            uri=shown(new.uri.reveal()),
+            uri=shown(new.uri),
             uri_sealed=await sealed.seal(domain, tx, new.location, new.id, "uri", new.uri),
             secret_sealed=await sealed.seal(domain, tx, new.location, new.id, "secret", secret),
             types=sorted(set(new.types)),
@@ -144,16 +151,20 @@ async def update(
     Raises FieldInvalid, EtagMismatch, storage's NotFound.
     """
     wanted = {name: value for name, value in values.items() if name in paths}
-    check(domain, **{name: value for name, value in wanted.items() if name != "types"})
     if "max_per_second" in wanted:
         wanted["max_per_second"] = wanted["max_per_second"] or USUAL_PER_SECOND
     async with domain.db.transaction() as tx:
         if await idempotency.claim(tx, key, id, domain.clock()) is None:
             row = await webhook_endpoints.get(tx, location, id, lock=True)
             _check_etag(row, etag)
-            if uri := wanted.pop("uri", None):
+            if "uri" in wanted and wanted["uri"].reveal() == row.uri:
+                # What is shown of the address, sent back, leaves the address as it is.
+                del wanted["uri"]
+            check(domain, **{name: value for name, value in wanted.items() if name != "types"})
+            if "uri" in wanted:
+                uri = wanted.pop("uri")
                 sealed_uri = await sealed.seal(domain, tx, location, id, "uri", uri)
-                wanted |= {"uri": shown(uri.reveal()), "uri_sealed": sealed_uri}
+                wanted |= {"uri": shown(uri), "uri_sealed": sealed_uri}
             await webhook_endpoints.change(tx, location, id, domain.clock(), **wanted)
     return await get(domain, location, id)
 
@@ -192,7 +203,8 @@ async def enable(
                 values |= {"failures": 0, "failing_since": None}
             if position is not None:
                 values["delivered"] = position
-                await webhook_endpoints.clear_retries(tx, location, id)
+                # What waits of the events before the cursor goes on waiting.
+                await webhook_endpoints.clear_retries(tx, location, id, after=position)
             if values:
                 await webhook_endpoints.change(tx, location, id, now, due_at=now, **values)
     return await get(domain, location, id)
@@ -205,7 +217,7 @@ async def rotate(
     now, secret = domain.clock(), sealed.new_secret(os.urandom)
     async with domain.db.transaction() as tx:
         if await idempotency.claim(tx, key, id, now) is not None:
-            return await get(domain, location, id)
+            return await _view(tx, await webhook_endpoints.get(tx, location, id))
         row = await webhook_endpoints.get(tx, location, id, lock=True)
         changed = await webhook_endpoints.change(
             tx,

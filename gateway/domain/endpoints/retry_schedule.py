@@ -22,13 +22,21 @@ FAILING_LIMIT = timedelta(days=5)
 """How long an endpoint may take nothing before it is disabled, and an event may wait before it is given up."""
 
 MANY_FAILURES = 5
-"""After so many failed tries in a row nothing new is tried: one event that waits shows whether the endpoint is back."""
+"""After so many failed tries in a row an endpoint counts as away: now and then one event shows whether it is back."""
+
+LONGEST_PROBE = timedelta(hours=1)
+"""The longest pause between two such events."""
 
 
 def delay(tries: int, asked: timedelta | None = None) -> timedelta:
     """Return the pause after `tries` failed ones; the server may ask for a longer one, within a day."""
     usual = DELAYS[min(max(tries, 1), len(DELAYS)) - 1]
     return usual if asked is None else max(usual, asked)
+
+
+def probe_delay(failures: int) -> timedelta:
+    """Return the pause until an endpoint that is away is tried again, after so many failures in a row."""
+    return min(delay(failures - MANY_FAILURES + 1), LONGEST_PROBE)
 
 
 def is_over(since: datetime, now: datetime) -> bool:

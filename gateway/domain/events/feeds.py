@@ -53,6 +53,7 @@ class LocationFeed:
     domain: Domain
     watchers: Watchers
     location: str
+    agency: str
 
     @property
     def parent(self) -> str:
@@ -79,7 +80,8 @@ class LocationFeed:
                 raise expired(self.domain.clock())
             if after >= last:
                 return Batch((), after)
-            rows = await events.after(tx, self.location, after, upto=last, types=types, limit=limit)
+            # Whose location it is, is asked with the events: a stream may outlive its reader's ownership by a moment.
+            rows = await events.after(tx, self.location, after, upto=last, types=types, owner=self.agency, limit=limit)
         return Batch([(row.number, row) for row in rows], rows[-1].number if len(rows) == limit else last)
 
     def check_age(self, made: datetime, now: datetime) -> None:
@@ -117,12 +119,17 @@ class AgencyFeed:
     async def read(self, after: int, types: Sequence[str], limit: int) -> Batch:
         """Return the events behind a position."""
         async with self.domain.db.read() as tx:
-            last = await event_order.last(tx, self.agency)
+            last, pruned = await event_order.span(tx, self.agency)
+            if after < pruned:
+                raise expired(self.domain.clock())
             if after >= last:
                 return Batch((), after)
-            rows = await event_order.after(
+            found = await event_order.after(
                 tx, self.agency, after, last, locations=self.locations, types=types, limit=limit
             )
+        rows = [(position, row) for position, row in found if row is not None]
+        if len(rows) < len(found):
+            raise expired(self.domain.clock())
         return Batch(rows, rows[-1][0] if len(rows) == limit else last)
 
     def check_age(self, made: datetime, now: datetime) -> None:
@@ -141,9 +148,9 @@ class Feeds:
         self._ordered = Watchers(domain.listener, event_order.TOPIC)
         self._ordering = Ordering(domain)
 
-    def of_location(self, location: str) -> LocationFeed:
-        """Return the feed of one location."""
-        return LocationFeed(self._domain, self._written, location)
+    def of_location(self, location: str, agency: str) -> LocationFeed:
+        """Return the feed of one location of an agency."""
+        return LocationFeed(self._domain, self._written, location, agency)
 
     def of_agency(self, agency: str, locations: Sequence[str] | None) -> AgencyFeed:
         """Return the feed of an agency's locations, or of some of them."""

@@ -12,7 +12,6 @@ import structlog
 
 from gateway.domain.context import Domain
 from storage import event_order, events
-from storage.database import DatabaseUnavailable
 from storage.places import Kind, work_for, work_in
 
 log = structlog.get_logger(__name__)
@@ -24,6 +23,7 @@ MOST_LOCATIONS = 1000
 """How many locations are looked at one by one; beyond that, all are."""
 
 RETRY_SECONDS = 0.05
+FAULT_SECONDS = 1.0
 BATCH = 10_000
 
 
@@ -43,6 +43,11 @@ class _Running:
         elif self.locations is not None:
             self.locations.add(location)
         self.changed.set()
+
+    def note_again(self, locations: list[str] | None) -> None:
+        """Note once more what was taken."""
+        for location in [None] if locations is None else locations:
+            self.note(location)
 
     def take(self) -> list[str] | None:
         """Return what was noted, and forget it."""
@@ -94,12 +99,14 @@ class Ordering:
             locations = running.take()
             try:
                 count = await self._order(agency, locations, wait=False)
-            except DatabaseUnavailable as error:
-                log.warning("events.not_ordered", agency=agency, error=str(error))
-                count = None
+            except Exception as error:  # the streams of this replica depend on this task
+                log.warning("events.not_ordered", agency=agency, error=type(error).__name__)
+                running.note(None)
+                await asyncio.sleep(FAULT_SECONDS)
+                continue
             if count is None or count == BATCH:
                 # Somebody else is at it, and may have begun before these events; or there are more than one batch.
-                running.note(None)
+                running.note_again(locations)
                 await asyncio.sleep(RETRY_SECONDS if count is None else 0)
                 continue
             try:

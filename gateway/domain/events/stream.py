@@ -5,6 +5,7 @@ reader who is slow costs one batch of memory, and delays nobody.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from time import monotonic
 
 from gateway.domain.context import Domain
 from gateway.domain.events.feeds import Batch, Feed
@@ -26,20 +27,15 @@ async def stream(domain: Domain, feed: Feed, start: int | None, types: Sequence[
     """
     async with feed.changes() as changed:
         position = await feed.head() if start is None else start
-        silent = CHECKPOINT_SECONDS
+        silent_until = monotonic()
         while True:
             changed.clear()
             batch = await feed.read(position, types, BATCH)
             moved, position = batch.position > position, batch.position
-            if batch.events or silent >= CHECKPOINT_SECONDS:
-                silent = 0.0
+            # Others' events wake the stream too: only what is sent ends a silence.
+            if batch.events or monotonic() >= silent_until:
+                silent_until = monotonic() + CHECKPOINT_SECONDS
                 yield batch
             if not moved:
-                seconds = _patience(domain, silent)
-                silent += 0.0 if await wait(changed, seconds) else seconds
-
-
-def _patience(domain: Domain, silent: float) -> float:
-    """Return how long to wait for a notification: until the next checkpoint, or less while none may arrive."""
-    left = CHECKPOINT_SECONDS - silent
-    return left if domain.listener.healthy else min(left, FALLBACK_SECONDS)
+                left = max(0.0, silent_until - monotonic())
+                await wait(changed, left if domain.listener.healthy else min(left, FALLBACK_SECONDS))

@@ -5,17 +5,20 @@ Owns that every post is checked before any is made, and how an error says which 
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from gateway.domain import idempotency
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
+from gateway.domain.media import uploads
 from gateway.domain.posts import create, read
 from gateway.domain.posts.create import NewPost, Prepared
 from gateway.errors import DomainError, FieldInvalid, Violation
 from gateway.reasons import reason_of
 from providers.errors import ProviderError
+from storage.errors import NotFound
 from storage.posts import PostRow
 
 MAX_POSTS = 50
@@ -54,6 +57,10 @@ async def batch_create(
         await keep_own(tx, location, agency)
         first = await idempotency.claim(tx, key, ids, domain.clock())
         if first is None:
+            # All uploads at once and in order, or two batches could wait for each other's; what is wrong with one is
+            # said of its post.
+            with suppress(DomainError, NotFound):
+                await uploads.hold(tx, location, sorted({id for each in prepared for id in each.row.uploads}))
             for index, each in ordered:
                 try:
                     await create.insert(domain, tx, each)
@@ -89,7 +96,14 @@ async def _prepare(domain: Domain, posts: Sequence[Requested]) -> list[Prepared]
     by_account: dict[str, list[int]] = {}
     for index, (new, _) in enumerate(posts):
         by_account.setdefault(new.account, []).append(index)
-    await asyncio.gather(*(prepare(indices) for indices in by_account.values()))
+    checks = [asyncio.create_task(prepare(indices)) for indices in by_account.values()]
+    try:
+        await asyncio.gather(*checks)
+    finally:
+        # When one fails for a reason of our own, the others ask no vendor any more.
+        for check in checks:
+            check.cancel()
+        await asyncio.gather(*checks, return_exceptions=True)
     if problems:
         raise_first(problems)
     return [prepared[index] for index in range(len(posts))]

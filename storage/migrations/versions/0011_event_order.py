@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agency", "position"),
     )
     op.create_index("event_positions_by_time", "event_positions", ["order_time"], postgresql_using="brin")
+    op.create_index("event_positions_by_location", "event_positions", ["location"])
     op.create_table(
         "event_progress",
         sa.Column("location", sa.String(), nullable=False),
@@ -33,6 +34,7 @@ def upgrade() -> None:
         "event_sequences",
         sa.Column("agency", sa.String(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("pruned", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("agency"),
     )
 

@@ -37,6 +37,7 @@ def upgrade() -> None:
         _time("last_success_time", nullable=True),
         sa.Column("last_error", sa.String(), nullable=False),
         _time("due_at", nullable=True),
+        _time("lease_until", nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         _time("create_time"),
         _time("update_time"),

@@ -32,6 +32,7 @@ DAY = 86_400
         ({"retry-after": "Fri, 20 Nov 2099 12:00:00 GMT", "date": NOON}, DAY),
         ({"retry-after": LATER}, None),
         ({"retry-after": "soon", "date": NOON}, None),
+        ({"retry-after": "Mon, 01 Jan 99999999999999 00:00:00 GMT", "date": NOON}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "9" * 5000}, None),
         ({"retry-after": "\u0663"}, None),
