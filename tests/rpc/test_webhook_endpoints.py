@@ -44,7 +44,7 @@ async def refused(attempt: Any, reason: str, **metadata: str) -> None:
 
 
 async def test_an_endpoint_is_shown_without_its_secrets(gateway: World) -> None:
-    """The secret is in the first answer only; of the address only where it leads is shown; neither is stored in clear."""
+    """The secret is in the first answer only, of the address the host is shown; neither is stored in clear."""
     uri = f"{URI}?token=canary"
     made = await create(gateway, uri=uri, types=[event_pb2.EVENT_TYPE_POST_STATE_CHANGED], description="for the CRM")
     got = await call(gateway, "Get", name=made.name)
