@@ -90,7 +90,9 @@ def sound(descriptor: Any) -> Any:
     for field in descriptor.fields:
         if field_behavior_pb2.REQUIRED not in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]:
             continue
-        if field.is_repeated:
+        if field.is_repeated and field.message_type is not None:
+            getattr(message, field.name).add().CopyFrom(sound(field.message_type))
+        elif field.is_repeated:
             getattr(message, field.name).append("x")
         elif field.message_type is not None:
             getattr(message, field.name).CopyFrom(sound(field.message_type))

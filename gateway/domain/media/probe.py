@@ -21,7 +21,7 @@ from gateway.media.types import Kind
 from storage import uploads
 from storage.places import work_in
 from storage.states import UploadState
-from storage.uploads import UploadRow
+from storage.uploads import UploadPartRow, UploadRow
 
 log = structlog.get_logger(__name__)
 
@@ -55,18 +55,19 @@ async def _look_ahead(domain: Domain, location: str, upload: str) -> None:
     work_in(location)
     try:
         # Read again: meanwhile it may have been deleted, or a post may have been first.
-        file = await upload_rules.get(domain, location, upload)
-        await facts_of(domain, [file])
+        file, parts = await upload_rules.get_with_parts(domain, location, upload)
+        if file.state == UploadState.COMPLETE:
+            await _facts(domain, file, parts)
     except Exception as error:
         # Nothing is stored, and whoever needs the facts will meet the same.
         log.info("media.not_looked_ahead", upload=f"{location}/{upload}", error=type(error).__name__)
 
 
-async def _facts(domain: Domain, file: UploadRow) -> MediaFacts:
+async def _facts(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow] | None = None) -> MediaFacts:
     if file.media is not None and file.media.get("version") == VERSION:
         return MediaFacts.from_json(file.media)
     try:
-        facts = await domain.prober.shared(f"{file.location}/{file.id}", lambda: _probe(domain, file))
+        facts = await domain.prober.shared(f"{file.location}/{file.id}", lambda: _probe(domain, file, parts))
     except ProbeFailed as error:
         log.warning("media.not_probed", upload=f"{file.location}/{file.id}", cause=str(error))
         raise GatewayUnavailable("The media could not be looked into now.") from None
@@ -75,12 +76,14 @@ async def _facts(domain: Domain, file: UploadRow) -> MediaFacts:
     return facts
 
 
-async def _probe(domain: Domain, file: UploadRow) -> MediaFacts:
-    async with domain.db.read() as tx:
-        parts = await uploads.parts(tx, file.location, file.id)
+async def _probe(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow] | None) -> MediaFacts:
+    if parts is None:
+        async with domain.db.read() as tx:
+            parts = await uploads.parts(tx, file.location, file.id)
+    stored = parts
 
     async def read(first: int, end: int) -> bytes:
-        pieces = upload_rules.read_parts(domain, parts, file.location, file.id, first, end)
+        pieces = upload_rules.read_parts(domain, stored, file.location, file.id, first, end)
         return b"".join([piece async for piece in pieces])
 
     facts = await domain.prober.look(file.size_bytes, read)
