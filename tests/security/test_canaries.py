@@ -61,7 +61,7 @@ def in_json(text: str) -> str:
 
 FILLED = {
     "accounts", "api_keys", "attempts", "authorizations", "connections", "data_keys", "events", "posts",
-    "procrastinate_jobs", "secrets", "tokens", "uploads",
+    "secrets", "tokens", "uploads",
 }  # fmt: skip
 """The tables in which something must be, for the search in them to prove anything."""
 
