@@ -183,9 +183,8 @@ async def build_domain(
     # Fetches occupy at most half of the workers.
     places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
     fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback, slots=places)
-    started.add(Part.FETCHES, lambda _: fetcher.close())
     poster = Poster(allow_loopback=settings.pull_allow_loopback)
-    started.add(Part.FETCHES, lambda _: poster.close())
+    started.add(Part.FETCHES, lambda _: _close_both(fetcher, poster))
     replayed = await tokens.replay()
     if replayed:
         _log.warning("tokens of an earlier process were saved", count=replayed)
@@ -211,6 +210,11 @@ async def build_domain(
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain
+
+
+async def _close_both(fetcher: Fetcher, poster: Poster) -> None:
+    await fetcher.close()
+    await poster.close()
 
 
 async def _close_all(found: Iterable[Provider]) -> None:

@@ -95,7 +95,7 @@ class Supervisor:
         await asyncio.wait((ended, hurry), return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         if not ended.done():
-            self._send(signal.SIGTERM)
+            self._send(signal.SIGINT)
             await asyncio.wait((ended,), timeout=FORCED_STOP_SECONDS)
             self._send(signal.SIGKILL)
         await ended

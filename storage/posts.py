@@ -245,16 +245,21 @@ async def move_due(
     tx: Transaction, leased: Sequence[tuple[str, str, datetime]], due_at: datetime
 ) -> list[tuple[str, str]]:
     """Set when posts, given by location, id and `due_at`, are next looked at; return location and id of those that
-    were still due as given.
+    were still due as given. A post that somebody keeps locked is left out, so that it holds up no other.
     """
-    as_leased = tuple_(col(PostRow.location), col(PostRow.id), col(PostRow.due_at)).in_(leased)
-    statement = update(PostRow).where(as_leased).values(due_at=due_at).returning(col(PostRow.location), col(PostRow.id))
+    keys = (col(PostRow.location), col(PostRow.id))
+    as_leased = tuple_(*keys, col(PostRow.due_at)).in_(leased)
+    free = select(*keys).where(as_leased).order_by(*keys).with_for_update(skip_locked=True).cte("free")
+    statement = update(PostRow).where(tuple_(*keys).in_(select(*free.c))).values(due_at=due_at).returning(*keys)
     found = await tx.execute(statement.execution_options(synchronize_session=False))
     return [(location, id) for location, id in found.all()]
 
 
 async def wake_connection(tx: Transaction, location: str, connection: str, now: datetime) -> int:
-    """Make all waiting posts of a connection due now, because it was reauthorized, and return their number."""
+    """Make all waiting posts of a connection due now, because it was reauthorized, and return their number.
+
+    Not those that are being transferred and wait for nothing: their step is under way.
+    """
     # A post that was waiting is ready now, and younger posts stay behind it.
     waiting = case((col(PostRow.next_attempt_time).is_not(None), now))
     waiting_posts = (
@@ -264,6 +269,7 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
             col(PostRow.connection) == connection,
             col(PostRow.state).in_(UNFINISHED),
             col(PostRow.state) != PostState.SCHEDULED,
+            or_(col(PostRow.state) != PostState.TRANSFERRING, col(PostRow.next_attempt_time).is_not(None)),
         )
         # In a fixed order, so that two concurrent calls cannot deadlock.
         .order_by(col(PostRow.id))

@@ -39,7 +39,7 @@ async def serve_until_signal(*, calls: bool, jobs: bool, siblings: "Siblings | N
     chosen = settings.load()
     refuse_wrong(chosen)
     log.configure(level=chosen.log_level, form=chosen.log_format, process=siblings.number if siblings else None)
-    first, second = signals()
+    first, second = signals(supervised=siblings is not None)
     if siblings is not None:
         siblings.follow(first.set)
     roles = app.Roles(calls=calls, jobs=jobs)
@@ -62,15 +62,20 @@ async def serve_until_signal(*, calls: bool, jobs: bool, siblings: "Siblings | N
     stopping.result()
 
 
-def signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """Return the events of the first and the second signal to stop."""
+def signals(*, supervised: bool = False) -> tuple[asyncio.Event, asyncio.Event]:
+    """Return the events of the first and the second signal to stop.
+
+    A supervised process may be sent SIGTERM by its supervisor and by whoever stops both, as systemd does: however often
+    it comes, that is one. Only the supervisor's SIGINT after it means at once.
+    """
     first, second = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         (second if first.is_set() else first).set()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, on_signal)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, first.set if supervised else on_signal)
+    loop.add_signal_handler(signal.SIGINT, on_signal)
     return first, second
 
 

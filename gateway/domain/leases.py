@@ -36,12 +36,27 @@ def lane_of(state: PostState) -> Lane:
 
 @dataclass(slots=True)
 class Held:
-    """A post that this process takes a step of: its `due_at` as stored last, and when and where it goes on here."""
+    """A post that this process takes a step of: its `due_at` as stored last, and when and where it goes on here.
+
+    `read` is whether the step has read the post: before, its lease must stay as it was taken. `more` is whether the
+    post became due here once more while the step was under way.
+    """
 
     until: datetime
     again: datetime | None = None
     lane: Lane = Lane.HAND_OVERS
     known: object = None
+    read: bool = False
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """When a post is stored as due, and when and in which lane this process goes on with it, if it does."""
+
+    until: datetime
+    again: datetime | None = None
+    lane: Lane | None = None
 
 
 @dataclass(slots=True)
@@ -62,23 +77,24 @@ class Leases:
         mine = self.has_room()
         return (now + self.length if mine else now), mine
 
-    def working(self, location: str, post: str, now: datetime) -> datetime:
-        """Return until when to store the lease of a post that is being worked on."""
-        held = self.held.get((location, post))
-        if held is not None:
-            held.until, held.again = now + self.length, None
-        return now + self.length
+    def working(self, now: datetime) -> Stored:
+        """Return how to store the lease of a post that is being worked on."""
+        return Stored(now + self.length)
 
-    def due(self, location: str, post: str, state: PostState, at: datetime, now: datetime, *, alone: bool) -> datetime:
-        """Return when to store as due a post, of which a step may be under way here, whose next step is due `at` a
-        time: later if this process comes back to it by itself, so that nobody else does unless it has died.
+    def due(self, location: str, post: str, state: PostState, at: datetime, now: datetime, *, alone: bool) -> Stored:
+        """Return how to store a post, of which a step may be under way here, whose next step is due `at` a time: as due
+        later if this process comes back to it by itself, so that nobody else does unless it has died.
 
         It comes back only to posts that are stepped `alone`.
         """
-        held = self.held.get((location, post))
-        if held is None:
-            return at
+        if (location, post) not in self.held:
+            return Stored(at)
         near = alone and at - now <= NEAR and self.carries_on()
-        held.again, held.lane = (at if near else None), lane_of(state)
-        held.until = at + self.length if near else at
-        return held.until
+        return Stored(at + self.length if near else at, at if near else None, lane_of(state))
+
+    def committed(self, location: str, post: str, stored: Stored) -> None:
+        """Note what was stored of a post. Not before: what was rolled back is neither a lease nor its end."""
+        held = self.held.get((location, post))
+        if held is not None:
+            held.until, held.again = stored.until, stored.again
+            held.lane = stored.lane or held.lane

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from procrastinate import App
 
 from gateway.domain.context import Domain
-from gateway.domain.publishing import batch_status, queue, step
+from gateway.domain.publishing import batch_status, queue
 from storage.places import work_in
 
 
@@ -17,8 +17,7 @@ def register(app: App, domain: Domain, stopping: Callable[[], bool]) -> None:
 
     @app.task(name=queue.PUBLISH_TASK)
     async def publish(location: str, post: str) -> None:
-        work_in(location)
-        await step.step(domain, location, post, stopping=stopping)
+        """Do nothing: a process of an earlier version asked for a step. The post is due when its lease is over."""
 
     @app.task(name=queue.POLL_TASK)
     async def poll(location: str, connection: str) -> None:

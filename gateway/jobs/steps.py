@@ -7,6 +7,7 @@ step does is the domain's; a post whose process has died is found by every sweep
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 from datetime import datetime
 
@@ -21,6 +22,9 @@ from storage.database import DatabaseUnavailable
 from storage.places import Kind, work_for, work_in
 
 log = structlog.get_logger(__name__)
+
+RENEWALS = 3
+"""How often a lease is renewed, at least, before it would be over."""
 
 
 class Steps:
@@ -47,7 +51,7 @@ class Steps:
         # Steps are begun by calls too, whose deadline, location and log fields are not theirs.
         self._context = copy_context()
         self._context.run(work_for, Kind.JOBS)
-        self._leases.has_room, self._leases.begin = lambda: self._has_room(Lane.HAND_OVERS), self.begin
+        self._leases.has_room, self._leases.begin = self._could_begin, self.begin
         self._leases.carries_on = lambda: not self._stopping()
         self._unheard = self._domain.listener.subscribe(TOPIC, lambda _: self.woken.set())
 
@@ -62,12 +66,21 @@ class Steps:
         for timer, _ in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks.values(), timeout=grace_seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._let_end(grace_seconds)
+        late = list(self._tasks.values())
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
         await self._give_up(waiting)
+
+    async def _let_end(self, grace_seconds: float) -> None:
+        """Wait for the steps under way, whose leases must not be over before they are."""
+        loop, pause = asyncio.get_running_loop(), self._leases.length.total_seconds() / RENEWALS
+        end = loop.time() + grace_seconds
+        while self._tasks and (left := end - loop.time()) > 0:
+            await asyncio.wait(list(self._tasks.values()), timeout=min(left, pause))
+            with suppress(DatabaseUnavailable):
+                await self.renew()
 
     async def _give_up(self, waiting: dict[Key, Held]) -> None:
         """Store when posts are due that this process no longer comes back to."""
@@ -80,6 +93,10 @@ class Steps:
 
     def _has_room(self, lane: Lane) -> bool:
         return not self._stopping() and self._busy[lane] < self._concurrency
+
+    def _could_begin(self) -> bool:
+        """Return whether a post that is created now would begin here at once."""
+        return self._has_room(Lane.HAND_OVERS) and not self._waiting[Lane.HAND_OVERS]
 
     async def take_due(self) -> None:
         """Begin steps of posts that are due and that nobody has a lease of, as far as there is room for them."""
@@ -104,12 +121,17 @@ class Steps:
             self._waiting[held.lane].append((key, held))
 
     def _begin(self, key: Key, held: Held) -> None:
-        if key in self._timers:
-            self._timers.pop(key)[0].cancel()
         if key in self._tasks:
-            # The lease that was taken is that of the step under way.
-            self._leases.held[key].until = held.until
+            current = self._leases.held[key]
+            if held.until > current.until:
+                # Somebody made the post due: the lease that was taken is that of the step under way, and of one more.
+                current.until, current.more = held.until, True
             return
+        if key in self._timers:
+            if self._timers[key][1].until > held.until:
+                # A lease from before the one with which this process comes back.
+                return
+            self._timers.pop(key)[0].cancel()
         self._busy[held.lane] += 1
         self._leases.held[key] = held
         self._tasks[key] = asyncio.get_running_loop().create_task(
@@ -122,7 +144,7 @@ class Steps:
         work_in(location)
         try:
             known = held.known if isinstance(held.known, Known) else None
-            await step.step(self._domain, location, post, stopping=self._stopping, lease=held.until, known=known)
+            await step.step(self._domain, location, post, stopping=self._stopping, lease=held, known=known)
         except DatabaseUnavailable as error:
             # The post is due again when its lease is over.
             log.warning("jobs.step_failed", location=location, post=post, error=str(error))
@@ -133,14 +155,24 @@ class Steps:
             del self._tasks[key], self._leases.held[key]
             self._busy[lane] -= 1
             self._begin_waiting(lane)
-        if held.again is not None and not self._stopping():
+        if self._stopping():
+            return
+        if held.more:
+            self._begin_or_wait(key, Held(held.until, lane=held.lane))
+        elif held.again is not None:
             self._come_back(key, held, held.again)
 
     def _begin_waiting(self, lane: Lane) -> None:
-        """Begin what waits for room; what has waited for longer than its lease is found to be somebody else's."""
-        waiting = self._waiting[lane]
+        """Begin what waits for room. What has waited for half its lease is left to whoever looks for what is due: with
+        the rest it might not get as far as being renewed.
+        """
+        waiting, latest = self._waiting[lane], self._domain.clock() + self._leases.length / 2
         while waiting and self._has_room(lane):
-            self._begin(*waiting.popleft())
+            key, held = waiting.popleft()
+            if held.until >= latest:
+                self._begin(key, held)
+            else:
+                self._left = True
         if self._left and not waiting:
             self.woken.set()
 
@@ -157,7 +189,9 @@ class Steps:
     async def renew(self) -> None:
         """Renew the leases of steps that take long, before they are over."""
         now, length = self._domain.clock(), self._leases.length
-        due = {key: held.until for key, held in self._leases.held.items() if held.until - now < length * 0.75}
+        due = {
+            key: held.until for key, held in self._leases.held.items() if held.read and held.until - now < length * 0.75
+        }
         if not due:
             return
         until = now + length

@@ -27,6 +27,9 @@ import av
 from gateway.media import worker
 from gateway.media.remote import FORK, STATUS
 
+NOT_FORKED = 1
+"""The exit code that is reported of a child that could not be forked: it says nothing about the file."""
+
 MAX_FILES = 256
 """Open files of the template: two of each child, and its own."""
 
@@ -78,7 +81,14 @@ class Template:
         if not message:
             return False
         talk, watch = sockets
-        child = os.fork()
+        try:
+            child = os.fork()
+        except OSError:
+            # The machine has no room for one more process now: that look fails, the others go on.
+            os.close(talk)
+            with socket.socket(fileno=watch) as end, suppress(OSError):
+                end.send(STATUS.pack(NOT_FORKED))
+            return True
         if not child:
             self._be_child(talk)
         os.close(talk)

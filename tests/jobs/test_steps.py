@@ -8,17 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.domain.leases import Held, Lane
-from gateway.domain.publishing import queue, step
+from gateway.domain.publishing import journal, queue, step
 from gateway.domain.publishing.submit import Known
 from gateway.jobs.steps import Steps
 from providers.simulators.highlevel import SimulatorConfig as PlannerConfig
-from providers.simulators.tiktok import SimulatorConfig
+from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import posts
+from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 from tests.fixtures import media
 from tests.fixtures.domain import Stage, opened
 from tests.fixtures.planner import planning
@@ -129,7 +132,7 @@ async def test_a_lease_that_was_lost_is_noticed(stage: Stage) -> None:
     post = await created(stage, await stage.connect())
     assert post.due_at is not None
     assert [post.id] == await taken(stage)
-    await step.step(stage.domain, post.location, post.id, lease=post.due_at)
+    await step.step(stage.domain, post.location, post.id, lease=Held(post.due_at))
 
     assert (0, "QUEUED") == (len(stage.vendor.inits), (await stage.read(post)).state)
 
@@ -145,7 +148,8 @@ async def test_a_post_that_was_changed_before_its_first_step_is_read_again(stage
         await posts.change(tx, post.location, post.id, stage.clock(), expect=[post.state], caption="changed")
     [known] = begun
     assert isinstance(known, Known)
-    await step.step(stage.domain, post.location, post.id, lease=post.due_at, known=known)
+    assert post.due_at is not None
+    await step.step(stage.domain, post.location, post.id, lease=Held(post.due_at), known=known)
     early = len(stage.vendor.inits)
     await stage.finish(post)
 
@@ -157,7 +161,7 @@ async def test_a_long_step_keeps_its_lease(stage: Stage) -> None:
     post, length = await created(stage, await stage.connect()), stage.domain.leases.length
     async with stepping(stage) as steps:
         _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
-        stage.domain.leases.held[post.location, post.id] = Held(stage.clock() + length)
+        stage.domain.leases.held[post.location, post.id] = Held(stage.clock() + length, read=True)
         await steps.renew()
         early = (await stage.read(post)).due_at
         stage.clock.advance(length / 2)
@@ -181,3 +185,131 @@ async def test_posts_that_are_polled_together_are_left_to_the_sweeper(database_u
 
     assert post.due_at - post.update_time < stage.domain.leases.length
     assert ([], 1) == (alone, due)
+
+
+async def test_a_lease_that_is_over_begins_nothing(stage: Stage) -> None:
+    """A step that comes too late does nothing, although nobody else has taken the post up yet: somebody may at once."""
+    post = await created(stage, await stage.connect())
+    [id] = await taken(stage)
+    leased = (await stage.read(post)).due_at
+    assert leased is not None
+    stage.clock.time = leased
+    await step.step(stage.domain, post.location, id, lease=Held(leased))
+
+    assert (0, "QUEUED") == (len(stage.vendor.inits), (await stage.read(post)).state)
+
+
+async def test_what_waits_for_half_its_lease_is_left_to_others(stage: Stage) -> None:
+    """A post for which there is no room is not begun on what is left of its lease; whoever looks finds it due."""
+    post = await created(stage, await stage.connect())
+    async with stepping(stage, concurrency=1) as steps:
+        steps._busy[Lane.HAND_OVERS] = 1
+        _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
+        assert row.due_at is not None
+        steps.begin(post.location, post.id, row.due_at, None)
+        stage.clock.advance(stage.domain.leases.length * 0.6)
+        steps._busy[Lane.HAND_OVERS] = 0
+        steps._begin_waiting(Lane.HAND_OVERS)
+        begun = list(steps._tasks)
+        stage.clock.advance(stage.domain.leases.length)
+        later = await taken(stage)
+
+    assert ([], [post.id]) == (begun, later)
+
+
+async def test_a_lease_is_not_renewed_before_its_step_has_read_the_post(stage: Stage) -> None:
+    """Otherwise the step would find another lease than it began with, and do nothing."""
+    post, length = await created(stage, await stage.connect()), stage.domain.leases.length
+    async with stepping(stage) as steps:
+        _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
+        assert row.due_at is not None
+        stage.domain.leases.held[post.location, post.id] = Held(row.due_at)
+        stage.clock.advance(length / 2)
+        await steps.renew()
+        kept = (await stage.read(post)).due_at
+        del stage.domain.leases.held[post.location, post.id]
+
+    assert row.due_at == kept
+
+
+async def test_a_row_that_is_locked_costs_no_other_its_lease(stage: Stage) -> None:
+    """While somebody keeps one post locked, the leases of the others are renewed."""
+    account = await stage.connect()
+    posts_made, length = [await created(stage, account) for _ in range(2)], stage.domain.leases.length
+    async with stepping(stage) as steps:
+        _, rows, _ = await queue.take_due(stage.domain, list(Lane), 10)
+        for row in rows:
+            assert row.due_at is not None
+            stage.domain.leases.held[row.location, row.id] = Held(row.due_at, read=True)
+        stage.clock.advance(length / 2)
+        async with stage.domain.db.transaction() as tx:
+            await posts.get(tx, posts_made[0].location, posts_made[0].id, lock=True)
+            await steps.renew()
+        due = [(await stage.read(post)).due_at for post in posts_made]
+        stage.domain.leases.held.clear()
+
+    assert [stage.clock() + length / 2, stage.clock() + length] == due
+
+
+async def test_what_was_rolled_back_is_no_lease(stage: Stage) -> None:
+    """A move whose transaction fails leaves the lease as it was: what is noted is what is stored."""
+    post = await created(stage, await stage.connect())
+    _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
+    assert row.due_at is not None
+    held = stage.domain.leases.held[post.location, post.id] = Held(row.due_at, read=True)
+    work = await journal.open_attempt(stage.domain, await stage.read(post), None, state=PostState.QUEUED)
+
+    async def fail(tx: Transaction) -> None:
+        raise RuntimeError("lost")
+
+    with pytest.raises(RuntimeError):
+        await journal.move(stage.domain, work, AttemptState.INIT_SENT, working=True, before_move=fail)
+    before = held.until
+    stage.clock.advance(SECOND)
+    await journal.move(stage.domain, work, AttemptState.INIT_SENT, working=True)
+
+    assert row.due_at == before
+    assert stage.clock() + stage.domain.leases.length == held.until == (await stage.read(post)).due_at
+
+
+async def test_a_post_that_is_due_again_during_its_step_gets_one_more(stage: Stage) -> None:
+    """Whoever takes the post up in the process that steps it already makes it take another step right after."""
+    account = await stage.connect()
+    gate, entered = asyncio.Event(), asyncio.Event()
+
+    async def think(seconds: float) -> None:
+        entered.set()
+        await gate.wait()
+
+    stage.vendor.sleep = think
+    async with stepping(stage) as steps:
+        post = await reached(stage, await created(stage, account), "PROCESSING")
+        stage.vendor.faults.add(Fault(match="status", kind="slow"))
+        stage.clock.advance(2 * SECOND)
+        await asyncio.wait_for(entered.wait(), 20)
+        stage.clock.advance(2 * stage.domain.leases.length)
+        async with stage.domain.db.transaction() as tx:
+            await posts.set_due(tx, post.location, post.id, stage.clock())
+        await steps.take_due()
+        more = stage.domain.leases.held[post.location, post.id].more
+        gate.set()
+        await reached(stage, post, "PUBLISHED")
+
+    assert more
+
+
+async def test_a_reauthorization_leaves_a_transfer_under_way_alone(stage: Stage) -> None:
+    """Posts that wait are due at once, one whose submit or transfer is under way is not."""
+    account = await stage.connect()
+    post = await created(stage, account)
+    async with stage.domain.db.transaction() as tx:
+        leased = stage.clock() + SECOND
+        values: dict[str, Any] = {"state": PostState.TRANSFERRING, "due_at": leased}
+        await posts.change(tx, post.location, post.id, stage.clock(), expect=[PostState.QUEUED], **values)
+        row = await posts.get(tx, post.location, post.id)
+        woken = await posts.wake_connection(tx, post.location, row.connection, stage.clock())
+        values = {"next_attempt_time": leased}
+        await posts.change(tx, post.location, post.id, stage.clock(), expect=[PostState.TRANSFERRING], **values)
+        waiting = await posts.wake_connection(tx, post.location, row.connection, stage.clock())
+
+    assert (0, 1) == (woken, waiting)

@@ -61,9 +61,10 @@ async def batch_create(
             # said of its post.
             with suppress(DomainError, NotFound):
                 await uploads.hold(tx, location, sorted({id for each in prepared for id in each.row.uploads}))
-            for index, each in ordered:
+            for position, (index, each) in enumerate(ordered):
                 try:
-                    await create.insert(domain, tx, each)
+                    # The others are due for everybody: one process would keep them waiting.
+                    await create.insert(domain, tx, each, here=position < CHECKED_AT_ONCE)
                 except DomainError as error:
                     raise_first({index: error})
     if first is not None:

@@ -102,10 +102,13 @@ async def prepare(domain: Domain, new: NewPost, faults: Sequence[FieldInvalid]) 
     return Prepared(row, checked)
 
 
-async def insert(domain: Domain, tx: Transaction, prepared: Prepared) -> None:
-    """Write a post with its event and its lease; raises ResourceExists and what `uploads.hold` raises."""
-    row = prepared.row
-    row.due_at, prepared.begun_here = domain.leases.first(domain.clock())
+async def insert(domain: Domain, tx: Transaction, prepared: Prepared, *, here: bool = True) -> None:
+    """Write a post with its event, and with a lease if this process begins it, which it may do only `here`.
+
+    Raises ResourceExists and what `uploads.hold` raises.
+    """
+    row, now = prepared.row, domain.clock()
+    row.due_at, prepared.begun_here = domain.leases.first(now) if here else (now, False)
     await upload_rules.hold(tx, row.location, row.uploads)
     await addresses.hide(domain, tx, row)
     try:

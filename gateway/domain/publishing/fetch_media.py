@@ -84,8 +84,9 @@ async def _renew_lease(domain: Domain, post: PostRow, position: int) -> None:
         row = await posts.find(tx, post.location, post.id, lock=True)
         if not _still_needs(row, post, position):
             raise Superseded
-        until = domain.leases.working(post.location, post.id, domain.clock())
-        await posts.set_due(tx, post.location, post.id, until)
+        stored = domain.leases.working(domain.clock())
+        await posts.set_due(tx, post.location, post.id, stored.until)
+    domain.leases.committed(post.location, post.id, stored)
 
 
 def _still_needs(row: PostRow | None, post: PostRow, position: int) -> bool:

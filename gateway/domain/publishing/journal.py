@@ -14,6 +14,7 @@ from gateway.aip import names
 from gateway.domain import post_content
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
+from gateway.domain.leases import Stored
 from gateway.domain.publishing import queue
 from gateway.domain.quotas import limiter
 from gateway.failpoints import reach
@@ -95,6 +96,7 @@ async def open_attempt(
     if replaced is not None:
         reach("publish.before-commit.ABANDONED")
     reach("publish.before-commit.INTENT")
+    stored = _lease(domain, post, values.get("due_at"), values.get("state", post.state), now)
     async with limiter.transaction(domain) as tx:
         if replaced is not None:
             await _move_attempt(tx, replaced, AttemptState.ABANDONED, now)
@@ -109,7 +111,7 @@ async def open_attempt(
             at_version=at_version,
             attempt=number,
             differences=None,
-            **_with_lease(domain, post, values, values.get("state", post.state), now),
+            **_with_lease(values, stored),
         )
         if changed is None:
             raise Superseded
@@ -124,6 +126,7 @@ async def open_attempt(
         await attempts.insert(tx, attempt)
         if changed.state != post.state:
             await record_event(tx, changed, now)
+    _committed(domain, post, stored)
     if replaced is not None:
         reach("publish.after-commit.ABANDONED")
     reach("publish.after-commit.INTENT")
@@ -140,30 +143,35 @@ async def move(
     learnt: Learnt | None = None,
     before_move: Callable[[Transaction], Awaitable[None]] | None = None,
     unchanged: bool = False,
+    working: bool = False,
     **attempt_values: Any,
 ) -> Work:
     """Move the attempt, and the post with it; raises Superseded if the attempt has changed since it was read, and with
     `unchanged` also if any column of the post has.
 
     `post` are further columns of the post, and `learnt` those that add to what it has; an event is recorded if the
-    post's state changes. `before_move` runs first, in the same transaction.
+    post's state changes. `before_move` runs first, in the same transaction. With `working` the lease on the post is
+    renewed, because its step goes on.
     """
     reach(f"publish.before-commit.{to}")
     async with limiter.transaction(domain) as tx:
         if before_move is not None:
             await before_move(tx)
         now = domain.clock()
+        stored = domain.leases.working(now) if working else None
+        stored = stored or _lease(domain, work.post, (post or {}).get("due_at"), post_state or work.post.state, now)
         moved = await move_with(
             tx,
             work,
             to,
             now,
             post_state=post_state,
-            post=_with_lease(domain, work.post, post or {}, post_state or work.post.state, now),
+            post=_with_lease(post or {}, stored),
             learnt=learnt,
             unchanged=unchanged,
             **attempt_values,
         )
+    _committed(domain, work.post, stored)
     reach(f"publish.after-commit.{to}")
     return moved
 
@@ -253,10 +261,11 @@ async def _count_ahead(tx: Transaction, post: PostRow, now: datetime) -> int:
 
 async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
     """Make the post due at `until`; `post_values` are columns that callers see, such as the error it waits for."""
-    until = _leased(domain, work.post, work.post.state, until, domain.clock())
+    stored = _lease(domain, work.post, until, work.post.state, domain.clock())
+    until = until if stored is None else stored.until
     async with limiter.transaction(domain) as tx:
         if post_values:
-            await posts.change(
+            changed = await posts.change(
                 tx,
                 work.post.location,
                 work.post.id,
@@ -266,28 +275,36 @@ async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any)
                 due_at=until,
                 **post_values,
             )
+            stored = None if changed is None else stored
         else:
             await posts.set_due(tx, work.post.location, work.post.id, until)
+    _committed(domain, work.post, stored)
 
 
 async def set_due(domain: Domain, post: PostRow, until: datetime) -> None:
     """Make a post due at `until`, whatever the state of its attempt."""
-    until = _leased(domain, post, post.state, until, domain.clock())
+    stored = _lease(domain, post, until, post.state, domain.clock())
     async with limiter.transaction(domain) as tx:
-        await posts.set_due(tx, post.location, post.id, until)
+        await posts.set_due(tx, post.location, post.id, until if stored is None else stored.until)
+    _committed(domain, post, stored)
 
 
-def _with_lease(
-    domain: Domain, post: PostRow, values: Mapping[str, Any], state: PostState, now: datetime
-) -> dict[str, Any]:
-    """Return columns of a post that will be in a state, with the lease in `due_at` if this process comes back to it."""
-    due = values.get("due_at")
-    return {**values, **({} if due is None else {"due_at": _leased(domain, post, state, due, now)})}
-
-
-def _leased(domain: Domain, post: PostRow, state: PostState, due: datetime, now: datetime) -> datetime:
+def _lease(domain: Domain, post: PostRow, due: datetime | None, state: PostState, now: datetime) -> Stored | None:
+    """Return how to store that a post, which will be in a state, is due next; None if that is not changed."""
+    if due is None:
+        return None
     alone = not queue.polled_in_batch(domain, post, state)
     return domain.leases.due(post.location, post.id, state, due, now, alone=alone)
+
+
+def _with_lease(values: Mapping[str, Any], stored: Stored | None) -> dict[str, Any]:
+    """Return columns of a post, with when it is stored as due."""
+    return dict(values) if stored is None else {**values, "due_at": stored.until}
+
+
+def _committed(domain: Domain, post: PostRow, stored: Stored | None) -> None:
+    if stored is not None:
+        domain.leases.committed(post.location, post.id, stored)
 
 
 async def _move_attempt(

@@ -38,8 +38,7 @@ async def store(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Work:
             continue
         address = await _store_one(domain, work, position, file)
         media = {**work.attempt.media, STORED: {**_stored(work), str(position): address.reveal()}}
-        due = {"due_at": domain.leases.working(post.location, post.id, domain.clock())}
-        work = await journal.move(domain, work, work.attempt.state, post=due, media=media)
+        work = await journal.move(domain, work, work.attempt.state, working=True, media=media)
     return work
 
 

@@ -15,6 +15,7 @@ import structlog
 from gateway.domain import vendor_errors
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
+from gateway.domain.leases import Held
 from gateway.domain.publishing import (
     journal,
     moves,
@@ -51,15 +52,15 @@ async def step(
     post: str,
     *,
     stopping: Callable[[], bool] = lambda: False,
-    lease: datetime | None = None,
+    lease: Held | None = None,
     known: Known | None = None,
 ) -> None:
     """Advance a post as far as possible now, then store in `due_at` when the next step is due.
 
-    Safe to call at any time and concurrently: a superseded worker stops. With `lease`, the time until which this
-    process has stored it, nothing is done for a post that somebody else has taken up, or made due, since. A post that
-    was just created need not be read again if it is `known`. If `stopping` becomes true, stop at the next safe point.
-    Raises DatabaseUnavailable.
+    Safe to call at any time and concurrently: a superseded worker stops. With `lease`, that of this process, nothing is
+    done for a post that somebody else has taken up, or made due, since, or may take up now. A post that was just
+    created need not be read again if it is `known`. If `stopping` becomes true, stop at the next safe point. Raises
+    DatabaseUnavailable.
     """
     async with limiter.released_together(domain) as together:
         await _step(together, location, post, stopping, lease, known)
@@ -70,16 +71,18 @@ async def _step(
     location: str,
     post: str,
     stopping: Callable[[], bool],
-    lease: datetime | None,
+    lease: Held | None,
     known: Known | None,
 ) -> None:
     try:
         ready = None if known is None or not submit.is_current(domain, known) else known.ready
         if known is not None and ready is not None:
-            work: NextWork = await journal.open_first(domain, known.post)
+            work: NextWork = None
+            if lease is None or _stands(domain, lease, lease.until):
+                work = await journal.open_first(domain, known.post)
         else:
             row, attempt = await journal.read(domain, location, post)
-            lost = row is None or (lease is not None and row.due_at != lease)
+            lost = row is None or (lease is not None and not _stands(domain, lease, row.due_at))
             work = None if row is None or lost else await _resume(domain, row, attempt)
         while work is not None:
             if stopping():
@@ -108,6 +111,12 @@ async def _step(
         log.error("publish.fault", location=location, post=post, exc_info=error)
         with suppress(Superseded):
             await _handle_fault(domain, location, post)
+
+
+def _stands(domain: Domain, lease: Held, stored: datetime | None) -> bool:
+    """Return whether a post is still leased as it was when the step began; from then on the lease is renewed."""
+    lease.read = lease.until == stored and domain.clock() < lease.until
+    return lease.read
 
 
 async def _handle_fault(domain: Domain, location: str, post: str) -> None:

@@ -67,7 +67,8 @@ class Known:
 
 def is_current(domain: Domain, known: Known) -> bool:
     """Return whether what the check of a new post has found need not be read again."""
-    return domain.clock() - known.ready.check_time <= KNOWN_FOR
+    # Not if the clock was set back since.
+    return timedelta(0) <= domain.clock() - known.ready.check_time <= KNOWN_FOR
 
 
 async def submit(domain: Domain, work: Work, stopping: Callable[[], bool], known: Ready | None = None) -> NextWork:

@@ -5,12 +5,13 @@ publish, and back to INTENT. Makes no vendor call.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
 
-from gateway.domain.concurrency import Superseded, until_stored
+from gateway.domain.concurrency import Superseded, until_free, until_stored
 from gateway.domain.context import Domain
 from gateway.domain.publishing import journal, moves, retry_policy, vendor_lookup
 from gateway.domain.publishing.journal import Work
@@ -19,7 +20,7 @@ from gateway.domain.quotas import daily_caps
 from providers.models.publishing import Begun, ChunkPlan
 from providers.models.secret import Secret
 from storage import attempts, webhooks
-from storage.database import DatabaseUnavailable, Transaction, before_commit
+from storage.database import DatabaseBusy, DatabaseUnavailable, Transaction, before_commit
 from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
@@ -38,13 +39,26 @@ async def store(domain: Domain, work: Work, begun: Begun, size: int, *, send_at_
     and raise Superseded. Raises DatabaseUnavailable after STORE_LIMIT.
     """
 
-    def commit() -> Awaitable[NextWork]:
-        if moves.publishes_on_submit(domain, work.post):
-            return _store_processing(domain, work, begun, size)
-        return _store_upload(domain, work, begun, size, send_at_once=send_at_once)
+    alone = False
+
+    async def commit() -> NextWork:
+        nonlocal alone
+        # The release of slots is left to a later transaction then too.
+        within = replace(domain, ended_calls=[]) if alone else domain
+        try:
+            if moves.publishes_on_submit(domain, work.post):
+                return await _store_processing(within, work, begun, size, alone=alone)
+            return await _store_upload(within, work, begun, size, send_at_once=send_at_once, alone=alone)
+        except DatabaseBusy:
+            # Somebody keeps a row locked, perhaps one of a quota: the answer is stored without that.
+            alone = True
+            raise
 
     try:
-        return await until_committed(domain, work, commit)
+        stored = await until_committed(domain, work, commit)
+        if alone and not moves.is_inbox_draft(work.post):
+            await until_free(daily_caps.use)(domain, work.post, moves.quota_time(work))
+        return stored
     except Superseded:
         await until_committed(domain, work, lambda: journal.save_publish_id(domain, work, begun.publish_id))
         raise
@@ -69,7 +83,9 @@ async def until_committed(domain: Domain, work: Work, commit: Callable[[], Await
     return await until_stored(commit, pause=STORE_PAUSE, report=report, limit=STORE_LIMIT, sleep=domain.sleep)
 
 
-async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int, *, send_at_once: bool) -> NextWork:
+async def _store_upload(
+    domain: Domain, work: Work, begun: Begun, size: int, *, send_at_once: bool, alone: bool
+) -> NextWork:
     """Store the upload address; the bytes are sent from here on."""
     plan = begun.plan or ChunkPlan(size, size, 1)
     last = send_at_once and plan.count == 1
@@ -89,11 +105,11 @@ async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int, *, 
         chunk_size=plan.chunk_size,
         chunk_count=plan.count,
         failures=0,
-        before_move=_count_and_reapply(domain, work),
+        before_move=_count_and_reapply(domain, work, alone),
     )
 
 
-async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
+async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int, *, alone: bool) -> NextWork:
     """Store that the vendor fetches the media and publishes by itself: from here on it is only polled."""
     shown = {"total_bytes": size, "sent_bytes": 0, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
     accepted: dict[str, Any] = {}
@@ -110,21 +126,21 @@ async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int)
         size=size,
         failures=0,
         polls=0,
-        before_move=_count_and_reapply(domain, work),
+        before_move=_count_and_reapply(domain, work, alone),
     )
     return None
 
 
-def _count_and_reapply(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
-    """Return a function that counts the post against its daily caps, and makes webhooks due again which arrived before
-    the response and matched no attempt.
+def _count_and_reapply(domain: Domain, work: Work, alone: bool) -> Callable[[Transaction], Awaitable[None]]:
+    """Return a function that counts the post against its daily caps, unless the answer is stored `alone`, and makes
+    webhooks due again which arrived before the response and matched no attempt.
     """
 
     async def use_caps(tx: Transaction) -> None:
         await daily_caps.use_within(tx, domain, work.post, moves.quota_time(work))
 
     async def count_and_reapply(tx: Transaction) -> None:
-        if not moves.is_inbox_draft(work.post):
+        if not alone and not moves.is_inbox_draft(work.post):
             # Right before the commit: all posts of the provider share a cap, and must not wait for a row of this one.
             before_commit(tx, "daily caps", use_caps)
         subject = await attempts.subject_of(tx, work.attempt)

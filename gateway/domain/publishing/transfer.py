@@ -90,9 +90,11 @@ async def _apply_progress(domain: Domain, work: Work, response: Transferred) -> 
             work = await journal.move(domain, work, AttemptState.FINAL_SENT, final_sent_time=domain.clock())
         return await vendor_status.start_polling(domain, work)
     failures = 0 if received > attempt.confirmed else attempt.failures + 1
-    shown = {"sent_bytes": received, "due_at": domain.leases.working(work.post.location, work.post.id, domain.clock())}
+    shown = {"sent_bytes": received}
     # If the vendor wants part of the last chunk again, the attempt stays in FINAL_SENT: there is no way back.
-    moved = await journal.move(domain, work, attempt.state, post=shown, confirmed=received, failures=failures)
+    moved = await journal.move(
+        domain, work, attempt.state, post=shown, working=True, confirmed=received, failures=failures
+    )
     if failures > retry_policy.MAX_CHUNK_FAILURES and attempt.state != AttemptState.FINAL_SENT:
         return await moves.restart(domain, moved, "The provider did not take the file.")
     return await moves.defer(domain, moved, retry_policy.retry_delay(failures - 1)) if failures else moved
