@@ -103,7 +103,8 @@ async def deliver(domain: Domain, render: Render, row: EndpointRow, stopping: Ca
     )
     probing = turn.away
     tried = await _try_new(domain, turn, 1 if probing else BATCH)
-    if not (probing and tried):
+    # One event shows whether an endpoint is back, and one that went away in this turn is left in peace.
+    if (probing and not tried) or not turn.away:
         await _try_again(domain, turn, 1 if probing else BATCH)
     await _store(domain, turn)
 
