@@ -119,6 +119,7 @@ class Database:
         """
         async with self._place(), AsyncSession(self.engine, expire_on_commit=False) as tx:
             try:
+                await _checked_out(tx)
                 yield tx
                 await tx.flush()
                 for hook in _hooks(tx).values():

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from gateway.domain.context import Domain
+from gateway.domain.watchers import wait
 from storage import event_order, events
 from storage.places import Kind, work_for, work_in
 
@@ -77,9 +78,8 @@ class Ordering:
         finally:
             running.users -= 1
             if not running.users:
-                del self._running[agency]
-                running.task.cancel()
-                await asyncio.gather(running.task, return_exceptions=True)
+                # The task ends by itself, unless somebody else comes first: its transaction is not cut off.
+                running.changed.set()
 
     async def catch_up(self, agency: str) -> None:
         """Order everything that is committed now; raises DatabaseUnavailable."""
@@ -95,7 +95,7 @@ class Ordering:
         # The task outlives the call that created it, and works for all of the agency's streams.
         work_for(Kind.JOBS)
         work_in("")
-        while True:
+        while running.users:
             locations = running.take()
             try:
                 count = await self._order(agency, locations, wait=False)
@@ -109,10 +109,9 @@ class Ordering:
                 running.note_again(locations)
                 await asyncio.sleep(RETRY_SECONDS if count is None else 0)
                 continue
-            try:
-                await asyncio.wait_for(running.changed.wait(), FALLBACK_SECONDS)
-            except TimeoutError:
+            if running.users and not await wait(running.changed, FALLBACK_SECONDS):
                 running.note(None)
+        del self._running[agency]
 
     async def _order(self, agency: str, locations: list[str] | None, *, wait: bool) -> int | None:
         if locations == []:
