@@ -109,7 +109,7 @@ class Readiness:
         )
 
     def _with_siblings(self, own: Report) -> Report:
-        """Tell the supervisor how this process is, and add how all of them are."""
+        """Report this process to the supervisor, and return the report with the state of all processes."""
         if self.siblings is None:
             return own
         self.siblings.say_ready(own.ready)

@@ -95,11 +95,11 @@ class Siblings:
         self.link.listen(heard, abandoned)
 
     def say_started(self) -> None:
-        """Tell the supervisor that this process serves."""
+        """Report to the supervisor that this process serves."""
         self.link.say(Word.STARTED)
 
     def say_ready(self, ready: bool) -> None:
-        """Tell the supervisor whether this process is ready, if that is news."""
+        """Report to the supervisor whether this process is ready, if that has changed since the last report."""
         word = Word.READY if ready else Word.NOT_READY
         if word is not self._said:
             self._said = word

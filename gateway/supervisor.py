@@ -156,7 +156,7 @@ class Supervisor:
         self._tell_whether_ready()
 
     def _tell_whether_ready(self) -> None:
-        """Tell every process whether all of them are ready, if that is news; a new one takes it that they are not."""
+        """Send every process whether all are ready, if that has changed; a new process assumes that they are not."""
         ready = len(self._children) == self.count and all(child.ready for child in self._children.values())
         if ready != self._all_ready:
             self._all_ready = ready

@@ -112,7 +112,7 @@ async def order(
     wait: bool = False,
     limit: int = 10_000,
 ) -> int | None:
-    """Give the agency's committed events that have no position the next ones, at most `limit`, and return how many.
+    """Assign the next positions to at most `limit` committed events of the agency without one, and return how many.
 
     With `locations` only events of these are looked for. Return None, unless `wait` is true, when another transaction
     is at it. Notifies topic `event_order`, key `agency`.

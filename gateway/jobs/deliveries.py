@@ -61,7 +61,7 @@ class Deliveries:
         self._changed.set()
 
     async def run(self) -> None:
-        """Give endpoints their turns until cancelled, then let the running turns end."""
+        """Run the turns of endpoints until cancelled, then wait for the ones that are running."""
         try:
             while True:
                 await self._round()

@@ -114,7 +114,7 @@ async def endpoint(world: World, made: Endpoint) -> Endpoint:
 
 
 async def turns(world: World, render: deliver.Render | None = None) -> int:
-    """Give every endpoint that is due its turn, and return how many were."""
+    """Run a turn of every endpoint that is due, and return the number of turns."""
     usual = providers_with_videos(world.domain)
     await deliver.wake(world.domain, None)
     rows = await deliver.take_due(world.domain, 100)

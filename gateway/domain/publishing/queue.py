@@ -44,7 +44,7 @@ async def take_due(domain: Domain, lanes: Sequence[Lane], limit: int) -> tuple[d
 
 
 async def announce(tx: Transaction) -> None:
-    """Tell every process that takes steps, with this commit, that a post is due that nobody has a lease of."""
+    """Notify every process that takes steps, when this transaction commits, that a post without a lease is due."""
     await notify(tx, TOPIC, "")
 
 
