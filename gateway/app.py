@@ -15,6 +15,7 @@ from gateway import data_folder, ids, log, upload_store
 from gateway.bootstrap import Resources, is_migrated, open_listener, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
+from gateway.domain.capabilities import providers_with
 from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
 from gateway.domain.credentials.tokens import Tokens
@@ -36,6 +37,7 @@ from gateway.settings import Settings, unknown_names
 from gateway.shutdown import Part, Patience, Shutdown
 from gateway.siblings import Siblings
 from providers import registry
+from providers.capabilities import Capability
 from providers.checked import checked
 from providers.http.fetch import Fetcher
 from providers.http.post import Poster
@@ -276,7 +278,7 @@ async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> Jobs
         grace=settings.drain_seconds,
         queue_url=resources.listen_url,
     )
-    with_videos = services.providers_with_videos(domain)
+    with_videos = providers_with(domain.providers, Capability.VIDEO_QUERY)
     jobs = Jobs(domain, config, lambda event: event_to_proto.to_json(event, with_videos))
     started.add(Part.JOBS, lambda patience: jobs.stop(patience.grace))
     await jobs.start()

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.aip import names
 from gateway.aip.sizes import bounded, fitting
+from gateway.domain.capabilities import providers_with
 from gateway.domain.context import Domain
 from gateway.domain.events import read
 from gateway.domain.events.cursors import Cursors
@@ -30,8 +31,7 @@ class EventService(event_service_pb2_grpc.EventServiceServicer):
         self._guard = guard
         self._feeds = Feeds(domain)
         self._cursors = Cursors(guard.page_secret)
-        able = (name for name, each in domain.providers.items() if each.table.can(Capability.VIDEO_QUERY))
-        self._with_videos = frozenset(able)
+        self._with_videos = providers_with(domain.providers, Capability.VIDEO_QUERY)
 
     async def ListEvents(
         self, request: event_service_pb2.ListEventsRequest, context: Any

@@ -11,6 +11,7 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import masks, names
+from gateway.domain.capabilities import providers_with
 from gateway.domain.context import Domain
 from gateway.domain.posts import cancel, create, delete, read, retry, update, watch
 from gateway.domain.quotas import standing
@@ -38,8 +39,7 @@ class PostService(BatchMethods, post_service_pb2_grpc.PostServiceServicer):
         """Serve `domain` to the callers that `guard` admits."""
         self._domain = domain
         self._guard = guard
-        able = (name for name, each in domain.providers.items() if each.table.can(Capability.VIDEO_QUERY))
-        self._with_videos = frozenset(able)
+        self._with_videos = providers_with(domain.providers, Capability.VIDEO_QUERY)
         self._cached: CoherentCache[str, post_pb2.Post] = CoherentCache(domain.listener, rows.TOPIC, size=CACHED_POSTS)
 
     async def CreatePost(self, request: post_service_pb2.CreatePostRequest, context: Any) -> post_pb2.Post:

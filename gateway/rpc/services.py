@@ -23,7 +23,6 @@ from gateway.rpc.service import Service
 from gateway.rpc.uploads import UploadService
 from gateway.rpc.videos import VideoService
 from gateway.rpc.webhook_endpoints import WebhookEndpointService
-from providers.capabilities import Capability
 from socialgateway.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
@@ -82,11 +81,6 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: Uploa
         "WebhookEndpointService": WebhookEndpointService(domain, guard),
     }
     return [_service(name, servicers[name]) for name in _MODULES]
-
-
-def providers_with_videos(domain: Domain) -> frozenset[str]:
-    """Return the providers whose videos can be looked up."""
-    return frozenset(name for name, each in domain.providers.items() if each.table.can(Capability.VIDEO_QUERY))
 
 
 def unavailable(sentence: str) -> list[Service]:

@@ -21,10 +21,11 @@ from aiohttp import web
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
+from gateway.domain.capabilities import providers_with
 from gateway.domain.endpoints import deliver, retry_schedule
 from gateway.jobs.runner import Jobs, JobsConfig
 from gateway.rpc import event_to_proto
-from gateway.rpc.services import providers_with_videos
+from providers.capabilities import Capability
 from providers.http.post import Poster
 from socialgateway.v1 import event_pb2, webhook_endpoint_pb2, webhook_endpoint_service_pb2
 from storage import location_contents, locations, webhook_endpoints
@@ -115,7 +116,7 @@ async def endpoint(world: World, made: Endpoint) -> Endpoint:
 
 async def turns(world: World, render: deliver.Render | None = None) -> int:
     """Run a turn of every endpoint that is due, and return the number of turns."""
-    usual = providers_with_videos(world.domain)
+    usual = providers_with(world.domain.providers, Capability.VIDEO_QUERY)
     await deliver.wake(world.domain, None)
     rows = await deliver.take_due(world.domain, 100)
     for row in rows:
