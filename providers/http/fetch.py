@@ -27,12 +27,10 @@ from providers.http.answers import (
     translated,
     validator,
 )
-from providers.http.client import user_agent
-from providers.http.guard import GuardedConnector, GuardedResolver, Lookup, SystemLookup
+from providers.http.guard import Lookup, SystemLookup, guarded_session
 from providers.http.public import trouble
 
 MIB = 1024 * 1024
-READ_AHEAD = 256 * 1024
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 
 
@@ -127,18 +125,11 @@ class Fetcher:
                 del self._used[key]
 
     def _connected(self) -> aiohttp.ClientSession:
-        """Open the session: no cookies, no proxies, no credentials from the environment, no decompression."""
-        resolver = GuardedResolver(self._lookup, allow_loopback=self.allow_loopback)
-        connect = self._bounds.connect
-        return aiohttp.ClientSession(
-            connector=GuardedConnector(resolver, allow_loopback=self.allow_loopback),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            read_bufsize=READ_AHEAD,
-            headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
-            # `connect` includes the name lookup. Reading has a timeout for each piece.
-            timeout=aiohttp.ClientTimeout(total=None, connect=2 * connect, sock_connect=connect),
+        return guarded_session(
+            self._lookup,
+            allow_loopback=self.allow_loopback,
+            connect=self._bounds.connect,
+            headers={"Accept-Encoding": "identity"},
         )
 
 

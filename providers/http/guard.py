@@ -1,12 +1,12 @@
 """Connections to untrusted hosts: a name is resolved once, checked, and the checked address is connected to.
 
-Owns the resolver and the connector for callers' URLs. Which IP addresses are public is decided in `public.py`; what is
-sent and read is in `fetch.py`.
+Owns the resolver, the connector and the session for callers' URLs. Which IP addresses are public is decided in
+`public.py`; what is sent and read is in `fetch.py` and `post.py`.
 """
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
@@ -18,9 +18,11 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
 from providers.http import trust
+from providers.http.client import user_agent
 from providers.http.public import HTTPS_PORT, is_plain, may_connect
 
 LOOKUPS_AT_ONCE = 4
+READ_AHEAD = 256 * 1024
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 """Returns the IP addresses of a name; raises OSError."""
@@ -110,3 +112,23 @@ class GuardedConnector(aiohttp.TCPConnector):
         if peer is None:
             raise ConnectionResetError
         raise Refused
+
+
+def guarded_session(
+    lookup: Lookup, *, allow_loopback: bool, connect: float, headers: Mapping[str, str] | None = None
+) -> aiohttp.ClientSession:
+    """Open a session that connects within `connect` seconds, and sends `headers` with every request.
+
+    It has no cookies, no proxies and no credentials from the environment, and does not decompress.
+    """
+    resolver = GuardedResolver(lookup, allow_loopback=allow_loopback)
+    return aiohttp.ClientSession(
+        connector=GuardedConnector(resolver, allow_loopback=allow_loopback),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        read_bufsize=READ_AHEAD,
+        headers={"User-Agent": user_agent(), **(headers or {})},
+        # `connect` of aiohttp includes the name lookup. The caller has a timeout for what comes after it.
+        timeout=aiohttp.ClientTimeout(total=None, connect=2 * connect, sock_connect=connect),
+    )

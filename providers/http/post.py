@@ -15,8 +15,7 @@ from yarl import URL
 
 from providers.errors import MediaUnavailable, MediaUnreachable
 from providers.http.answers import translated
-from providers.http.client import user_agent
-from providers.http.guard import GuardedConnector, GuardedResolver, Lookup, SystemLookup
+from providers.http.guard import Lookup, SystemLookup, guarded_session
 from providers.http.public import trouble
 from providers.http.retry_after import requested_wait
 
@@ -53,7 +52,9 @@ class Poster:
         """Post JSON and return how it was answered; no answer, or an address that must not be called, is one too."""
         if wrong := trouble(uri, allow_loopback=self.allow_loopback):
             return Answer(0, f"the address {wrong}")
-        self._session = self._session or self._connected()
+        self._session = self._session or guarded_session(
+            self._lookup, allow_loopback=self.allow_loopback, connect=CONNECT_SECONDS
+        )
         url = URL(uri, encoded=True)
         sent = {"Content-Type": "application/json", **headers}
         try:
@@ -72,15 +73,3 @@ class Poster:
         if session is not None:
             await session.close()
         self._system.close()
-
-    def _connected(self) -> aiohttp.ClientSession:
-        """Open the session: no cookies, no proxies, no credentials from the environment."""
-        resolver = GuardedResolver(self._lookup, allow_loopback=self.allow_loopback)
-        return aiohttp.ClientSession(
-            connector=GuardedConnector(resolver, allow_loopback=self.allow_loopback),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,
-            headers={"User-Agent": user_agent()},
-            timeout=aiohttp.ClientTimeout(total=None, connect=2 * CONNECT_SECONDS, sock_connect=CONNECT_SECONDS),
-        )
