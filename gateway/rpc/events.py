@@ -25,11 +25,11 @@ from storage.events import EventRow
 class EventService(event_service_pb2_grpc.EventServiceServicer):
     """Serves events."""
 
-    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve `domain` to the callers that `guard` admits."""
+    def __init__(self, domain: Domain, guard: RequestGuard, feeds: Feeds) -> None:
+        """Serve `domain` to the callers that `guard` admits; cursors belong to `feeds`."""
         self._domain = domain
         self._guard = guard
-        self._feeds = Feeds(domain)
+        self._feeds = feeds
         self._cursors = Cursors(guard.page_secret)
         self._with_videos = providers_with(domain.providers, Capability.VIDEO_QUERY)
 

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from gateway.domain.context import Domain
+from gateway.domain.events.feeds import Feeds
 from gateway.domain.locations import Owners
 from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import GatewayUnavailable
@@ -67,6 +68,7 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: Uploa
     """Return all services on top of `domain`; `page_secret` signs page tokens, `slots` are those of its uploads."""
     guard = RequestGuard(owners, page_secret)
     tables = {name: provider.table for name, provider in domain.providers.items()}
+    feeds = Feeds(domain)
     servicers = {
         "ProviderService": ProviderService(tables, page_secret),
         "ConnectionService": ConnectionService(domain, guard),
@@ -77,8 +79,8 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: Uploa
         "PostService": PostService(domain, guard),
         "EngagementService": EngagementService(domain, guard),
         "PlannerService": PlannerService(domain, guard),
-        "EventService": EventService(domain, guard),
-        "WebhookEndpointService": WebhookEndpointService(domain, guard),
+        "EventService": EventService(domain, guard, feeds),
+        "WebhookEndpointService": WebhookEndpointService(domain, guard, feeds),
     }
     return [_service(name, servicers[name]) for name in _MODULES]
 

@@ -30,11 +30,11 @@ WebhookEndpoint = webhook_endpoint_pb2.WebhookEndpoint
 class WebhookEndpointService(webhook_endpoint_service_pb2_grpc.WebhookEndpointServiceServicer):
     """Serves webhook endpoints."""
 
-    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve `domain` to the callers that `guard` admits."""
+    def __init__(self, domain: Domain, guard: RequestGuard, feeds: Feeds) -> None:
+        """Serve `domain` to the callers that `guard` admits; cursors belong to `feeds`."""
         self._domain = domain
         self._guard = guard
-        self._feeds = Feeds(domain)
+        self._feeds = feeds
         self._cursors = Cursors(guard.page_secret)
 
     async def CreateWebhookEndpoint(
