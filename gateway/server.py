@@ -33,6 +33,9 @@ TICK_SECONDS = 0.05
 FLUSH_SECONDS = 2.0
 """How long a client may take to receive its last answers, once no call runs any more."""
 
+WATCHED_SECONDS = 5.0
+"""How long clients that watch health get to send their calls elsewhere, unless the operator says how long."""
+
 HANDSHAKE_SECONDS = 10.0
 """How long a new connection may take to become an HTTP/2 one, including TLS."""
 
@@ -94,11 +97,15 @@ class GrpcServer:
             await asyncio.sleep(KEYS_EVERY_SECONDS)
             await self.pipeline.check_keys()
 
-    async def drain(self, *, delay: float, grace: float, sleep: Sleep = asyncio.sleep) -> None:
+    async def drain(self, *, delay: float | None, grace: float, sleep: Sleep = asyncio.sleep) -> None:
         """Shut down gracefully: report NOT_SERVING, wait `delay` seconds for load balancers, accept no more
         connections and refuse new calls, end streams, let running calls finish within `grace` seconds, and end the
         rest. Every call that does not finish ends with UNAVAILABLE.
+
+        A `delay` of None is WATCHED_SECONDS while anybody watches health, and no delay otherwise.
         """
+        if delay is None:
+            delay = WATCHED_SECONDS if self.health.watchers else 0.0
         self.draining = True
         for task in self._tasks:
             task.cancel()

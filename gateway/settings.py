@@ -165,8 +165,12 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
     log_format: Literal["json", "text"] = Field("json", description="One JSON object per line, or plain text.")
-    drain_delay_seconds: float = Field(
-        0, ge=0, le=300, description="Seconds between NOT_SERVING and refusing calls, for load balancers to notice."
+    drain_delay_seconds: float | None = Field(
+        None,
+        ge=0,
+        le=300,
+        description="Seconds between NOT_SERVING and refusing calls, for load balancers to notice; if unset, 5 while a "
+        "client watches health, else none.",
     )
     drain_seconds: float = Field(30, ge=0, le=3600, description="Seconds that running calls get to finish at shutdown.")
     deadline_seconds: float = Field(

@@ -54,9 +54,11 @@ ORDER: tuple[tuple[Part, ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long calls and jobs get: seconds before new calls are refused, and seconds for the running ones."""
+    """How long calls and jobs get: seconds before new calls are refused (None leaves it to the server), and seconds for
+    the running ones.
+    """
 
-    delay: float = 0
+    delay: float | None = 0
     grace: float = 0
 
 

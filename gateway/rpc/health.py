@@ -13,10 +13,8 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
-from gateway.errors import QuotaExceeded
-
 NAME = "grpc.health.v1.Health"
-MAX_WATCHERS = 256
+MAX_WATCHERS = 1024
 
 Answer = health_pb2.HealthCheckResponse
 
@@ -51,10 +49,11 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
         """Yield a service's status, then the latest one after every change; intermediate ones may be skipped.
 
-        Raises QuotaExceeded if there are too many watchers.
+        Ends with UNIMPLEMENTED if there are too many watchers: clients then take the server for healthy, while any
+        other error would let them send it no calls (gRPC's document "health-checking", 2026-11-30).
         """
         if self.watchers >= self._max_watchers:
-            raise QuotaExceeded("healthWatchers", subject="server", limit=self._max_watchers)
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "Too many clients watch this server's health.")
         self.watchers += 1
         try:
             sent = None

@@ -37,6 +37,11 @@ def test_every_name_exists() -> None:
     assert sorted(set(named), key=str) == sorted(named, key=str)
 
 
+def test_clients_watch_the_health_of_the_whole_server() -> None:
+    """A client leaves a gateway that is about to stop before its calls are refused there."""
+    assert {"serviceName": ""} == CONFIG["healthCheckConfig"]
+
+
 def test_only_what_is_idempotent_by_itself_is_retried() -> None:
     """A change that needs a request_id to be safe is never repeated by a policy that cannot see whether it has one."""
     assert [] == [

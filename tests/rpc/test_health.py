@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
-from gateway.errors import QuotaExceeded
 from gateway.interceptors import calls
 from gateway.rpc.health import HealthService
+from gateway.server import WATCHED_SECONDS
 from tests.fixtures.waiting import until
 from tests.rpc.serving import serving
 from tests.rpc.test_server import NOT_SERVING, SERVING, a_service, health_of
@@ -127,12 +128,36 @@ async def test_a_slow_watcher_hears_the_newest() -> None:
     assert SERVING == (await anext(watching)).status
 
 
-async def test_watchers_are_bounded() -> None:
-    """Who would be one too many is refused; a place is free when its watcher goes."""
-    service = HealthService(max_watchers=1)
-    first = watch(service)
-    await anext(first)
-    with pytest.raises(QuotaExceeded):
-        await anext(watch(service))
-    await first.aclose()
-    assert UNKNOWN == (await anext(watch(service))).status
+async def test_watchers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who would be one too many hears UNIMPLEMENTED, as of a server without health; a place is free when its watcher
+    goes.
+    """
+    async with serving(a_service()) as served:
+        monkeypatch.setattr(served.server.health, "_max_watchers", 1)
+        stub = health_pb2_grpc.HealthStub(served.channel)
+        first = stub.Watch(WHOLE)
+        assert NOT_SERVING == (await first.read()).status
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.Watch(WHOLE).read()
+        assert grpc.StatusCode.UNIMPLEMENTED is caught.value.code()
+        first.cancel()
+        await until(lambda: 0 == served.server.health.watchers)
+        assert NOT_SERVING == (await stub.Watch(WHOLE).read()).status
+
+
+@pytest.mark.parametrize(("watched", "seconds"), [(True, WATCHED_SECONDS), (False, 0.0)])
+async def test_a_stop_waits_for_those_who_watch(watched: bool, seconds: float) -> None:
+    """Unless the operator says how long, clients that watch health get seconds to go elsewhere, and a stop without any
+    waits for nobody.
+    """
+    paused: list[float] = []
+
+    async def sleep(how_long: float) -> None:
+        paused.append(how_long)
+
+    async with serving(a_service()) as served:
+        if watched:
+            watching = health_pb2_grpc.HealthStub(served.channel).Watch(WHOLE)
+            await watching.read()
+        await served.server.drain(delay=None, grace=0, sleep=sleep)
+    assert [seconds] == paused
