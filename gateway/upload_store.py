@@ -36,7 +36,7 @@ def place(settings: Settings) -> str:
 
 
 async def prove(store: BlobStore, new_id: Callable[[], str] = ids.new_id) -> None:
-    """Write, read and delete a small blob. Raises StoreUnavailable.
+    """Write a small blob, read all of it and a part, and delete it. Raises StoreUnavailable.
 
     One that a killed process leaves belongs to no upload, so the sweeper deletes it.
     """

@@ -116,7 +116,7 @@ class BlobStore:
             self._writing -= size
 
     async def prove(self, key: str, *, seconds: float = PROOF_SECONDS) -> None:
-        """Write a small blob under `key`, read it and delete it, without repeats.
+        """Write a small blob under `key`, read all of it and a part, and delete it, without repeats.
 
         Raises StoreUnavailable if that fails or takes longer than `seconds`.
         """
@@ -133,8 +133,9 @@ class BlobStore:
         with explained():
             await obstore.put_async(store, key, data, use_multipart=False)
             read = bytes(await (await obstore.get_async(store, key)).bytes_async())
+            part = bytes(await obstore.get_range_async(store, key, start=1, length=len(data) - 2))
             await obstore.delete_async(store, key)
-        if read != data:
+        if read != data or part != data[1:-1]:
             raise StoreUnavailable("the store returned other bytes than it was given", AWAY[1])
 
     def room(self) -> int | None:

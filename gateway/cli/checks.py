@@ -89,7 +89,7 @@ async def uploads(settings: Settings) -> AsyncIterator[Finding]:
             yield wrong("uploads", sentence)
     else:
         if room is None:
-            yield ok("uploads", f"{place}: written, read and deleted")
+            yield ok("uploads", f"{place}: written, read whole and in part, and deleted")
             return
         text = f"{place}, room for {max(room, 0) / 10**9:.1f} GB beside GATEWAY_UPLOAD_RESERVE_BYTES"
         yield ok("uploads", text) if room > 0 else wrong("uploads", text, "free some space, or set GATEWAY_BLOB_URL")

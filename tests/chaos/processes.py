@@ -150,7 +150,13 @@ async def connect_many(gateway: Gateway, vendor: Vendor, count: int) -> list[str
 
 async def connect(gateway: Gateway, open_id: str = "") -> str:
     """Connect one of the simulator's users (the first) through its consent page, and return the account's name."""
-    async with gateway.client() as client, httpx.AsyncClient(trust_env=False) as browser:
+    async with gateway.client() as client:
+        return await connect_by(client, open_id)
+
+
+async def connect_by(client: Client, open_id: str = "") -> str:
+    """Connect a user as `connect` does, by the calls of a client."""
+    async with httpx.AsyncClient(trust_env=False) as browser:
         wanted = connection_pb2.Connection(provider="providers/tiktok")
         made = await client.call("ConnectionService/CreateConnection", parent=LOCATION, connection=wanted)
         await walk_consent(browser, made.authorization.uri, **({"open_id": open_id} if open_id else {}))

@@ -56,7 +56,7 @@ def test_a_store_that_works_is_tried_and_left_as_it_was(
     """`doctor` writes, reads and deletes a blob in the bucket."""
     ran = command("doctor", s3, s3.environment(), monkeypatch, database_url, tmp_path)
     assert (0, []) == (ran.code, wrong(ran)), ran.out
-    assert f"uploads: {s3.url}: written, read and deleted" in ran.out
+    assert f"uploads: {s3.url}: written, read whole and in part, and deleted" in ran.out
     assert [] == s3.names()
 
 

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+import obstore
 import pytest
+from obstore.store import ObjectStore
 
 from storage.blobs import BlobStore, StoreUnavailable
 from storage.errors import NotFound
@@ -54,6 +56,18 @@ async def test_bytes_come_back_from_s3(s3: S3, monkeypatch: pytest.MonkeyPatch) 
 async def test_a_proof_leaves_nothing(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that works takes, returns and deletes a small blob."""
     await opened(s3, monkeypatch).prove(PROBE)
+    assert [] == s3.names()
+
+
+async def test_a_store_without_ranges_is_found_out(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that answers a part with other bytes than were written there would send vendors the wrong chunk."""
+
+    async def whole(store: ObjectStore, key: str, **_: int) -> bytes:
+        return bytes(await (await obstore.get_async(store, key)).bytes_async())
+
+    monkeypatch.setattr("storage.blobs.obstore.get_range_async", whole)
+    with pytest.raises(StoreUnavailable, match="other bytes"):
+        await opened(s3, monkeypatch).prove(PROBE)
     assert [] == s3.names()
 
 
