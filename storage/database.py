@@ -52,6 +52,12 @@ CONNECTION_DEFAULTS = {
 }
 
 
+_CLIENT_ADDRESSES = text(
+    "SELECT DISTINCT host(client_addr) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = :application"
+)
+
+
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached, or the connection was lost: a commit under way may or may not have happened."""
 
@@ -195,6 +201,15 @@ async def try_advisory_lock(tx: Transaction, name: str) -> bool:
     """Acquire the advisory lock `name` until this transaction ends; return False at once if it is already held."""
     query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
     return bool((await tx.execute(query, {"name": name})).scalar_one())
+
+
+async def client_addresses(tx: Transaction) -> list[str]:
+    """Return from which addresses processes of ours use this database now, "this machine" for a Unix socket.
+
+    Behind a pooler they all have the pooler's.
+    """
+    found = await tx.execute(_CLIENT_ADDRESSES, {"application": CONNECTION_DEFAULTS["application_name"]})
+    return sorted({address or "this machine" for address in found.scalars()})
 
 
 async def raw_connection(tx: Transaction) -> psycopg.AsyncConnection[Any]:

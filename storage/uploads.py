@@ -290,6 +290,21 @@ async def prune(tx: Transaction, before: datetime) -> None:
     )
 
 
+async def newest_parts(tx: Transaction, limit: int) -> list[str]:
+    """Return the blob key of a part of each of the newest uploads with stored bytes."""
+    newest = (
+        select(col(UploadRow.location), col(UploadRow.id))
+        .where(col(UploadRow.state).in_(STORED), col(UploadRow.committed_size) > 0)
+        .order_by(col(UploadRow.create_time).desc())
+        .limit(limit)
+        .subquery()
+    )
+    query = select(func.min(col(UploadPartRow.key))).join(
+        newest, and_(newest.c.location == col(UploadPartRow.location), newest.c.id == col(UploadPartRow.upload))
+    )
+    return list((await tx.execute(query.group_by(newest.c.location, newest.c.id))).scalars())
+
+
 async def unlisted(tx: Transaction, keys: Sequence[str]) -> set[str]:
     """Return those of the blob keys that no part refers to."""
     query = select(col(UploadPartRow.key)).where(col(UploadPartRow.key).in_(keys))

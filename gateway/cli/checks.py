@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from gateway import addresses, clock, data_folder, upload_store
 from gateway import settings as configuration
 from gateway.bootstrap import Resources, open_listener, open_resources, read_ring
+from gateway.cli import shared_store
 from gateway.cli.applications import highlevel, providers, tiktok
 from gateway.cli.findings import Finding, Verdict, note, ok, wrong
 from gateway.command_error import sentences
@@ -169,6 +170,9 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
             yield await notifications(resources)
             async for each in _inside(resources):
                 yield each
+            if await schema.is_current(resources.db):
+                async for each in shared_store.examine(resources):
+                    yield each
     except TimeoutError:
         yield wrong("database", f"does not answer within {DATABASE_SECONDS:.0f} s", "is it overloaded or firewalled?")
     except Exception as error:
