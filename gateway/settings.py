@@ -210,7 +210,8 @@ class Settings(BaseSettings):
         10,
         gt=0,
         le=600,
-        description="Seconds without a heartbeat after which other workers take over a worker's jobs and posts.",
+        description="Seconds without a heartbeat after which other workers take over a worker's jobs and posts; at "
+        "least three heartbeats.",
     )
 
     _declared: provider_settings.Declared = PrivateAttr(default_factory=dict)
@@ -270,6 +271,16 @@ class Settings(BaseSettings):
         if self.database_listen_url is not None and self.database_url is None:
             raise ValueError(
                 "GATEWAY_DATABASE_LISTEN_URL: is only for the database of GATEWAY_DATABASE_URL, which is unset"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _outlives_heartbeats(self) -> "Settings":
+        """Refuse leases that end before a worker had three chances to renew them: healthy work would be taken over."""
+        if self.worker_heartbeat_seconds * 3 > self.worker_stale_seconds:
+            raise ValueError(
+                "GATEWAY_WORKER_STALE_SECONDS: must be at least three times GATEWAY_WORKER_HEARTBEAT_SECONDS, which is "
+                f"{self.worker_heartbeat_seconds:g}"
             )
         return self
 

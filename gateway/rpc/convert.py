@@ -10,6 +10,9 @@ from google.protobuf.message import Message
 
 from gateway.errors import FieldInvalid
 
+MAX_SECONDS = 315_576_000_000
+"""The longest that a Duration may be by its definition: ten thousand years."""
+
 
 def write_times(message: Message, **times: datetime | None) -> None:
     """Set the timestamps that are not None; the others stay unset."""
@@ -22,10 +25,16 @@ def max_staleness(request: Any, default: timedelta) -> timedelta:
     """Read how old a response may be: unset means `default`, 0 asks the vendor now; raises FieldInvalid if negative."""
     if not request.HasField("max_staleness"):
         return default
-    span = request.max_staleness
-    if span.seconds < 0 or span.nanos < 0:
+    span = duration(request.max_staleness)
+    if span < timedelta():
         raise FieldInvalid("max_staleness", "must not be negative")
-    return timedelta(seconds=span.seconds, microseconds=span.nanos / 1000)
+    return span
+
+
+def duration(span: Any) -> timedelta:
+    """Read a Duration to the microsecond; one beyond MAX_SECONDS becomes the longest."""
+    seconds = min(max(span.seconds, -MAX_SECONDS), MAX_SECONDS)
+    return timedelta(seconds=seconds, microseconds=span.nanos / 1000)
 
 
 def keyset(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:

@@ -16,7 +16,7 @@ from gateway.domain.endpoints.manage import EndpointView, NewEndpoint
 from gateway.domain.events.cursors import Cursors
 from gateway.domain.events.feeds import Feeds
 from gateway.errors import FieldInvalid
-from gateway.rpc.convert import keyset_in_location, write_times
+from gateway.rpc.convert import duration, keyset_in_location, write_times
 from gateway.rpc.event_to_proto import PREFIX
 from gateway.rpc.events import stored_types
 from gateway.rpc.request import RequestGuard, or_not_found
@@ -165,10 +165,10 @@ def _values(message: WebhookEndpoint) -> dict[str, Any]:
 def _overlap(request: webhook_endpoint_service_pb2.RotateWebhookEndpointSecretRequest) -> timedelta:
     if not request.HasField("overlap"):
         return manage.OVERLAP
-    span = request.overlap
-    if span.seconds < 0 or span.nanos < 0 or span.seconds > manage.MAX_OVERLAP.total_seconds():
+    overlap = duration(request.overlap)
+    if not timedelta() <= overlap <= manage.MAX_OVERLAP:
         raise FieldInvalid("overlap", f"must be 0 to {manage.MAX_OVERLAP.days} days")
-    return timedelta(seconds=span.seconds, microseconds=span.nanos / 1000)
+    return overlap
 
 
 def to_proto(view: EndpointView) -> WebhookEndpoint:

@@ -112,6 +112,8 @@ BAD: list[tuple[str, dict[str, str]]] = [
     ("GATEWAY_TLS_KEY", {"TLS_KEY": "/key.pem"}),
     ("GATEWAY_LOG_LEVEL", {"LOG_LEVEL": "canary"}),
     ("GATEWAY_DRAIN_SECONDS", {"DRAIN_SECONDS": "-1"}),
+    ("GATEWAY_WORKER_STALE_SECONDS", {"WORKER_HEARTBEAT_SECONDS": "4"}),
+    ("GATEWAY_WORKER_STALE_SECONDS", {"WORKER_STALE_SECONDS": "8"}),
     ("GATEWAY_MAX_MESSAGE_BYTES", {"MAX_MESSAGE_BYTES": "canary"}),
 ]
 
