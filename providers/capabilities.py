@@ -150,7 +150,8 @@ class CapabilityTable:
 
     `library` means that the vendor is a planner: files are uploaded to its media library before the one call that
     submits the post, this call may publish immediately, and its list has every post. `statuses_at_once` means that one
-    call can return the status of many posts.
+    call can return the status of many posts. `schedules` means that the vendor has a clock of its own and is sent a
+    post with its time; for any other vendor the gateway keeps it until then, which POST_SCHEDULE promises.
     """
 
     provider: str
@@ -166,6 +167,7 @@ class CapabilityTable:
     platform_limits: Mapping[str, Limits] = field(default_factory=dict)
     library: bool = False
     statuses_at_once: bool = False
+    schedules: bool = False
 
     def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
         """Return which capabilities of a connection (`can_publish`…) a grant of these scopes allows."""

@@ -5,7 +5,7 @@ Owns both conversions. Decides nothing and makes no call: whether a post may go 
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.media import types
@@ -31,7 +31,17 @@ def publishes_on_submit(post: PostRow, table: CapabilityTable) -> bool:
     return table.library or kind(post) != "file"
 
 
-def publish_request(post: PostRow, account: AccountRow, content: Content) -> PublishRequest:
+def is_kept(post: PostRow, table: CapabilityTable) -> bool:
+    """Return whether the post is scheduled, and the gateway keeps it until then: its vendor has no clock."""
+    return post.schedule_time is not None and not table.schedules
+
+
+def is_early(post: PostRow, table: CapabilityTable, now: datetime) -> bool:
+    """Return whether the gateway keeps the post, and its time has not come."""
+    return is_kept(post, table) and post.schedule_time is not None and now < post.schedule_time
+
+
+def publish_request(post: PostRow, account: AccountRow, content: Content, table: CapabilityTable) -> PublishRequest:
     """Return the request that publishes a post with this account and content."""
     offset = post.content.get("cover_offset_ms")
     return PublishRequest(
@@ -42,7 +52,7 @@ def publish_request(post: PostRow, account: AccountRow, content: Content) -> Pub
         cover_offset=None if offset is None else timedelta(milliseconds=offset),
         account=account.provider_account_id,
         platform=account.platform,
-        schedule_time=post.schedule_time,
+        schedule_time=post.schedule_time if table.schedules else None,
         extra=dict(post.provider_extra),
     )
 

@@ -35,6 +35,14 @@ MAX_SOURCES = 100
 MAX_CAPTION = 65_536
 """Maximum number of characters of a caption; no network accepts as many (Facebook's 63,206 is the most)."""
 
+SOONEST = timedelta(minutes=1)
+LATEST = timedelta(days=365)
+"""How far ahead a schedule_time may be."""
+
+LEAST_TOLERANCE = timedelta(minutes=1)
+MOST_TOLERANCE = timedelta(days=30)
+"""How late a post may be allowed to go out. With less than a minute, a short pause of the gateway would fail it."""
+
 MAX_TITLE = 4096
 MAX_SUBJECT = 256
 MAX_DECLARATION = 4096
@@ -263,15 +271,18 @@ def _schedule(message: post_pb2.Post, now: datetime) -> datetime | None:
     if not message.HasField("schedule_time"):
         return None
     when = message.schedule_time.ToDatetime(UTC)
-    if when < now:
-        raise FieldInvalid("post.schedule_time", "must not be in the past; leave it out to publish now")
+    if when < now + SOONEST:
+        raise FieldInvalid("post.schedule_time", "must be at least a minute ahead; leave it out to publish now")
+    if when > now + LATEST:
+        raise FieldInvalid("post.schedule_time", f"must be at most {LATEST.days} days ahead")
     return when
 
 
 def _late_tolerance(message: post_pb2.Post) -> int | None:
     if not message.HasField("late_tolerance"):
         return None
-    seconds = message.late_tolerance.seconds
-    if not 0 <= seconds <= timedelta(days=30).total_seconds():
-        raise FieldInvalid("post.late_tolerance", "must be between 0 and 30 days")
-    return int(seconds)
+    tolerance = message.late_tolerance
+    exact = tolerance.seconds + tolerance.nanos / 1_000_000_000
+    if not LEAST_TOLERANCE.total_seconds() <= exact <= MOST_TOLERANCE.total_seconds():
+        raise FieldInvalid("post.late_tolerance", f"must be between a minute and {MOST_TOLERANCE.days} days")
+    return int(tolerance.seconds)

@@ -125,6 +125,7 @@ TABLE = CapabilityTable(
     platform_limits=network_limits.NETWORKS,
     library=True,
     statuses_at_once=True,
+    schedules=True,
     place=LOCATION,
     kinds=(GrantKind.LOCATION, GrantKind.COMPANY),
     # "Rate Limits": per application and location (or company), across all calls except those to the token endpoint.

@@ -43,7 +43,7 @@ TABLE = CapabilityTable(
         Capability.POST_TEXT: Cell(Support.IMPOSSIBLE, "TikTok has no posts of words alone."),
         Capability.POST_PLANNER_DRAFT: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
         Capability.POST_PLANNER_REVIEW: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
-        Capability.POST_SCHEDULE: Cell(Support.NOT_YET, "TikTok has no schedule; the gateway's own is not built yet."),
+        Capability.POST_SCHEDULE: _FULL,
         Capability.POST_EDIT: Cell(Support.IMPOSSIBLE, "TikTok has no call that changes a post."),
         Capability.POST_CANCEL: Cell(Support.PARTIAL, "TikTok stops what it is still fetching itself, nothing else."),
         Capability.POST_DELETE: Cell(Support.IMPOSSIBLE, "TikTok has no call that deletes a post."),

@@ -192,21 +192,29 @@ async def test_a_mode_the_provider_does_not_support_is_unimplemented(served: Ser
 
 
 async def test_unsupported_media_options_are_refused(served: Served) -> None:
-    """A schedule and a custom cover are refused by field name."""
-    later = served.post()
-    later.schedule_time.FromDatetime(served.stage.clock() + timedelta(days=1))
+    """A custom cover is refused by field name."""
     cover = served.post()
     cover.video.cover.upload = f"{PARENT}/uploads/{served.upload}"
 
-    await served.refused("CAPABILITY_MISSING", later)
     await served.refused("OPTION_UNSUPPORTED", cover)
 
 
-async def test_a_schedule_in_the_past_is_refused(served: Served) -> None:
-    """A past time is an error, not "now"."""
+@pytest.mark.parametrize("ahead", [-1, 0, 59, 365 * 86400 + 1], ids=["past", "now", "soon", "far"])
+async def test_a_schedule_outside_its_bounds_is_refused(ahead: int, served: Served) -> None:
+    """A time in the past, less than a minute ahead, or beyond a year is an error, not "now", and makes no post."""
     post = served.post()
-    post.schedule_time.FromDatetime(served.stage.clock() - timedelta(seconds=1))
-    await served.refused("FIELD_INVALID", post)
+    post.schedule_time.FromDatetime(served.stage.clock() + timedelta(seconds=ahead))
+    error = await served.refused("FIELD_INVALID", post)
+    assert ["post.schedule_time"] == [each.field for each in detail(error, "BadRequest").field_violations]
+
+
+@pytest.mark.parametrize("tolerance", [-1, 0, 59, 30 * 86400 + 1])
+async def test_a_late_tolerance_outside_its_bounds_is_refused(tolerance: int, served: Served) -> None:
+    """It is a minute to 30 days: with less no post would go out, with more one would by surprise."""
+    post = served.post()
+    post.late_tolerance.FromSeconds(tolerance)
+    error = await served.refused("FIELD_INVALID", post)
+    assert ["post.late_tolerance"] == [each.field for each in detail(error, "BadRequest").field_violations]
 
 
 async def test_every_malformed_field_is_named_at_once(served: Served) -> None:

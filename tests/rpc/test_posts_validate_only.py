@@ -426,12 +426,11 @@ async def test_photos_have_no_duet_stitch_or_label(desk: Desk) -> None:
 
 
 async def test_what_the_provider_cannot_do_is_named(desk: Desk) -> None:
-    """Planner, schedule and cover are each named by the path that asks for them."""
+    """Planner and cover are each named by the path that asks for them."""
     post = desk.video(await desk.upload(media.clip()), mode=post_pb2.POST_MODE_PLANNER_DRAFT)
-    post.schedule_time.FromDatetime(desk.world.clock() + timedelta(days=1))
     post.video.cover.uri = "https://media.example/cover.jpg"
     reason, found = await desk.refused(post)
-    paths = ["post.mode", "post.schedule_time", "post.video.cover"]
+    paths = ["post.mode", "post.video.cover"]
     assert ("CAPABILITY_MISSING", paths) == (reason, [path for path, _ in found])
 
 

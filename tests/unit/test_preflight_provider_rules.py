@@ -41,7 +41,7 @@ def test_a_provider_is_asked_for_as_many_options_as_a_post_can_have() -> None:
     post = PostRow(location="l1", id="p", **values)
     post.provider_extra, post.content, post.options = extra, {"kind": "video", "sources": []}, {}
     account = AccountRow(location="l1", id="a", connection="c", provider="any", platform="any", provider_account_id="v")
-    request = provider_rules.placeholder_request(post, account, Limits())
+    request = provider_rules.placeholder_request(post, account, provider.table)
     named = [
         violation.field for refusal in provider_rules.options(provider, request) for violation in refusal.violations
     ]

@@ -1,4 +1,4 @@
-"""CreatePost: one transaction (post, event, lease) that returns at once.
+"""CreatePost: one transaction (post, event, lease or due time) that returns at once.
 
 Owns the checks before it and the new row. Delivering the post to the vendor is `gateway/domain/publishing/step.py`.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.domain import idempotency
+from gateway.domain import idempotency, post_content
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
@@ -99,16 +99,22 @@ async def prepare(domain: Domain, new: NewPost, faults: Sequence[FieldInvalid]) 
     async with limiter.released_together(domain) as together:
         checked = await routing.choose(together, row, faults)
     row.total_bytes = checked.total_bytes
+    if post_content.is_kept(row, domain.providers[row.provider].table):
+        row.state = PostState.SCHEDULED
     return Prepared(row, checked)
 
 
 async def insert(domain: Domain, tx: Transaction, prepared: Prepared, *, here: bool = True) -> None:
-    """Write a post with its event, and with a lease if this process begins it, which it may do only `here`.
+    """Write a post with its event, and with a lease if this process begins it, which it may do only `here`. One that is
+    kept here until a later time is due then.
 
     Raises ResourceExists and what `uploads.hold` raises.
     """
     row, now = prepared.row, domain.clock()
-    row.due_at, prepared.begun_here = domain.leases.first(now) if here else (now, False)
+    if row.state == PostState.SCHEDULED:
+        row.due_at = row.schedule_time
+    else:
+        row.due_at, prepared.begun_here = domain.leases.first(now) if here else (now, False)
     await upload_rules.hold(tx, row.location, row.uploads)
     await addresses.hide(domain, tx, row)
     try:
@@ -116,7 +122,7 @@ async def insert(domain: Domain, tx: Transaction, prepared: Prepared, *, here: b
     except AlreadyExists:
         raise ResourceExists(journal.subject(row)) from None
     await journal.record_event(tx, row, row.create_time)
-    if not prepared.begun_here:
+    if row.state != PostState.SCHEDULED and not prepared.begun_here:
         await publish_queue.announce(tx)
 
 

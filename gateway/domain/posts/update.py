@@ -5,6 +5,7 @@ no response, because it was lost or the process died, repeats the call.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gateway.aip import names
@@ -79,9 +80,12 @@ async def _update(
     if in_planner and attempt is not None:
         await _edit_in_planner(domain, Work(updated, attempt))
         values = {**values, "differences": None}
+    if not in_planner:
+        values = {**values, **_times(domain, row, updated)}
+        return await _store_here(domain, row, attempt, values, key, at_version=row.version if etag else None)
+    assert attempt is not None  # noqa: S101 - the planner has the post
     # What the planner has changed is stored here too, also when somebody keeps the row locked for a while.
-    store = until_free(_store) if in_planner else _store
-    return await store(domain, row, attempt, dict(values), key, in_planner=in_planner)
+    return await until_free(_store_planned)(domain, row, attempt, values, key)
 
 
 def _is_waiting(row: PostRow, attempt: AttemptRow | None) -> bool:
@@ -96,7 +100,7 @@ async def _edit_in_planner(domain: Domain, work: Work) -> None:
     capabilities.require(provider.table, Capability.POST_EDIT)
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
-    request = post_content.publish_request(post, account, post_content.placeholder(post))
+    request = post_content.publish_request(post, account, post_content.placeholder(post), provider.table)
     access = moves.access_of(domain, post, background=False)
     try:
         await provider.records.edit(access, work.attempt.publish_id, request)
@@ -105,33 +109,76 @@ async def _edit_in_planner(domain: Domain, work: Work) -> None:
         raise vendor_errors.safe_to_repeat(error, text) from None
 
 
-async def _store(
+def _times(domain: Domain, row: PostRow, updated: PostRow) -> dict[str, Any]:
+    """Return the state of a post that waits here, and when it is due: at its time if that is ahead, else now."""
+    now = domain.clock()
+    if post_content.is_early(updated, domain.providers[updated.provider].table, now):
+        waits = {"state": PostState.SCHEDULED, "due_at": updated.schedule_time}
+        return {**waits, "next_attempt_time": None, "error": None}
+    if row.schedule_time is not None and updated.schedule_time is None:
+        # How late it may go out counts from now.
+        return {"state": PostState.QUEUED, "due_at": now, "queue_time": now}
+    return {"due_at": now}
+
+
+async def _store_here(
     domain: Domain,
     row: PostRow,
     attempt: AttemptRow | None,
     values: dict[str, Any],
     key: RequestKey | None,
     *,
-    in_planner: bool,
+    at_version: int | None,
 ) -> PostRow:
-    """Commit the change. A worker about to submit the unchanged post finds its attempt replaced, and one that follows
-    the account in the planner finds the post changed.
+    """Commit the change of a post that no vendor has. A worker about to submit the unchanged post finds its attempt
+    replaced, or ended because the post waits for a later time.
     """
     now = domain.clock()
-    if not in_planner and attempt is not None and attempt.state == AttemptState.INTENT:
-        work = await journal.open_attempt(domain, row, attempt, state=PostState.QUEUED, due_at=now)
-        row = work.post
+    begun = attempt if attempt is not None and attempt.state == AttemptState.INTENT else None
+    scheduled = values.get("state") == PostState.SCHEDULED
+    if begun is not None and not scheduled:
+        work = await journal.open_attempt(domain, row, begun, at_version=at_version, state=PostState.QUEUED, due_at=now)
+        row, at_version = work.post, at_version and work.post.version
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
-            due: dict[str, Any] = {} if row.state == PostState.AWAITING_CREATOR else {"due_at": now}
-            changed = await rows.change(
-                tx, row.location, row.id, now, expect=[row.state], at_attempt=row.attempt, **values, **due
-            )
-            if changed is None or (in_planner and attempt is not None and await _was_followed(tx, attempt)):
+            if begun is not None and scheduled:
+                await journal.abandon(tx, begun, now)
+            return await _change(tx, row, now, values, at_version)
+    return await read.get(domain, row.location, first)
+
+
+async def _store_planned(
+    domain: Domain, row: PostRow, attempt: AttemptRow, values: Mapping[str, Any], key: RequestKey | None
+) -> PostRow:
+    """Commit the change of a post that a planner has. A worker that follows the account finds the post changed."""
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        first = await idempotency.claim(tx, key, row.id, now)
+        if first is None:
+            due = {} if row.state == PostState.AWAITING_CREATOR else {"due_at": now}
+            changed = await _change(tx, row, now, {**values, **due})
+            if await _was_followed(tx, attempt):
                 raise Superseded
             return changed
     return await read.get(domain, row.location, first)
+
+
+async def _change(
+    tx: Transaction, row: PostRow, now: datetime, values: Mapping[str, Any], at_version: int | None = None
+) -> PostRow:
+    """Change the row and record its event; raises Superseded if a worker, or with `at_version` anybody, was first."""
+    # If the row was read in this session, the update changes this very object.
+    before = row.state
+    changed = await rows.change(
+        tx, row.location, row.id, now, expect=[before], at_attempt=row.attempt, at_version=at_version, **values
+    )
+    if changed is None:
+        raise Superseded
+    await journal.record_event(
+        tx, changed, now, type="POST_STATE_CHANGED" if changed.state != before else journal.UPDATED
+    )
+    return changed
 
 
 async def _was_followed(tx: Transaction, attempt: AttemptRow) -> bool:

@@ -106,7 +106,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     post.connection, post.provider = connection.id, account.provider
     provider = domain.providers[account.provider]
     limits = provider.table.limits_of(account.platform)
-    request = provider_rules.placeholder_request(post, account, limits)
+    request = provider_rules.placeholder_request(post, account, provider.table)
     # Too many photos, or photos where none are taken, are reported without probing any of them.
     unprobed = has_too_many_photos(request, limits) or misses_media(request, limits)
     media = [] if unprobed else await _media(domain, post)
@@ -120,7 +120,8 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     problems += _check_options(provider, request, problems)
     creator = [] if connection_problems else await _check_creator(domain, post, account, stored_info, media)
     problems += creator or ()
-    if not any(isinstance(problem, ProviderError) for problem in problems):
+    # What is used up today says nothing about the day for which a post is kept here.
+    if not _is_early(domain, post) and not any(isinstance(problem, ProviderError) for problem in problems):
         problems += await daily_caps.check(domain, post)
     _raise(problems)
     files = [medium.file for medium in media if medium.file]
@@ -134,15 +135,17 @@ async def ready(domain: Domain, post: PostRow) -> Ready:
 
     Raises DomainError if the post may no longer be submitted, a provider's Temporary if that is not known now.
     """
-    account, _, stored_info = await _owner(domain, post)
+    account, connection, stored_info = await _owner(domain, post)
     if sync.is_unusable(account := await sync.current(domain, account), domain.clock()):
         raise providers.GrantRevoked(RECONNECT, provider=post.provider, code="account_unusable")
     try:
         media = await _media(domain, post)
     except GatewayUnavailable as error:
         raise providers.Unavailable(error.message, provider=post.provider) from None
-    limits = domain.providers[post.provider].table.limits_of(account.platform)
-    _raise(list(_check_media(domain, post, media, limits)))
+    table = domain.providers[post.provider].table
+    _raise(
+        [*_check_scopes(post, connection, table), *_check_media(domain, post, media, table.limits_of(account.platform))]
+    )
     if _has_creator_info(domain, post):
         info = await creator_info.fresh_after(domain, account, stored_info, background=True)
         _raise(list(_creator_problems(domain, post, info, media)))
@@ -225,9 +228,15 @@ def _check_connection(
         metadata = {"connection": name, "connectionStatus": connection.status}
         yield ReauthorizationRequired(metadata=metadata, resource=name)
         return
+    yield from _check_scopes(post, connection, table)
+
+
+def _check_scopes(post: PostRow, connection: ConnectionRow, table: CapabilityTable) -> Iterator[DomainError]:
+    """Check that the grant of a connection allows what the post needs."""
     needed = "can_upload_drafts" if post.mode == PostMode.CREATOR_INBOX else "can_publish"
     # Only a verified connection has its capabilities; the vendor checks the others when the post is submitted.
     if connection.capabilities and not connection.capabilities.get(needed):
+        name = names.CONNECTION.format(post.location, connection.id)
         scopes = ",".join(sorted(table.grants.get(needed, ())))
         metadata = {"connection": name, "capability": needed, "scope": scopes}
         yield ScopeNotGranted(f"The connection lacks {needed}.", metadata=metadata)
@@ -271,7 +280,15 @@ async def _check_creator(
         return None
     except ProviderError as error:
         return [error]
-    return list(_creator_problems(domain, post, info, media))
+    problems = list(_creator_problems(domain, post, info, media))
+    if _is_early(domain, post):
+        problems = [each for each in problems if not isinstance(each, providers.DailyCapReached)]
+    return problems
+
+
+def _is_early(domain: Domain, post: PostRow) -> bool:
+    """Return whether the post is to be kept here until a later time."""
+    return post_content.is_early(post, domain.providers[post.provider].table, domain.clock())
 
 
 def _creator_problems(domain: Domain, post: PostRow, info: CreatorInfo, media: Sequence[_Medium]) -> Iterator[Problem]:

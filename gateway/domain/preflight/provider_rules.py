@@ -38,15 +38,15 @@ _DEFAULTS: dict[str, Any] = {"caption": "", "cover_offset": None, "schedule_time
 _PHOTO_DEFAULTS: dict[str, Any] = {"title": "", "auto_add_music": False}
 
 
-def placeholder_request(post: PostRow, account: AccountRow, limits: Limits) -> PublishRequest:
+def placeholder_request(post: PostRow, account: AccountRow, table: CapabilityTable) -> PublishRequest:
     """Return the publish request of a post, with placeholders for its media."""
     kind = post_content.kind(post)
     content: Content
     if kind == "file":
-        content = _placeholder_file(limits)
+        content = _placeholder_file(table.limits_of(account.platform))
     else:
         content = post_content.placeholder(post, len(post_content.sources_of(post)) if kind == "photos" else 1)
-    return post_content.publish_request(post, account, content)
+    return post_content.publish_request(post, account, content, table)
 
 
 def _placeholder_file(limits: Limits) -> VideoFile:
@@ -55,7 +55,10 @@ def _placeholder_file(limits: Limits) -> VideoFile:
 
 def capabilities(post: PostRow, request: PublishRequest, table: CapabilityTable) -> Iterator[DomainError]:
     """Yield an error for everything that the provider cannot do at all."""
-    for capability in needed_capabilities(request):
+    needed = list(needed_capabilities(request))
+    if post_content.is_kept(post, table):
+        needed.append(Capability.POST_SCHEDULE)
+    for capability in needed:
         if table.can(capability):
             continue
         if capability is Capability.POST_TEXT:

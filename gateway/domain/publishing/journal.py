@@ -41,6 +41,9 @@ MAX_AHEAD = 15
 ORDER_TIMEOUT = timedelta(hours=1)
 """How long the younger posts of an account wait for an older one that makes no progress."""
 
+UPDATED = "POST_UPDATED"
+"""The type of the event that something of a post changed which callers wait for, but not its state."""
+
 _ENDED = (AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.INDETERMINATE, AttemptState.ABANDONED)
 
 
@@ -67,10 +70,10 @@ def snapshot(post: PostRow) -> dict[str, Any]:
     return {**stored, "content": post_content.shown_content(stored["content"])}
 
 
-async def record_event(tx: Transaction, post: PostRow, now: datetime) -> None:
-    """Append the event of a post's new state, with a snapshot of the post."""
+async def record_event(tx: Transaction, post: PostRow, now: datetime, *, type: str = "POST_STATE_CHANGED") -> None:
+    """Append the event of a post's new state, or another one of it, with a snapshot of the post."""
     payload = {"post": snapshot(post)}
-    await events.append(tx, post.location, type="POST_STATE_CHANGED", subject=subject(post), payload=payload, now=now)
+    await events.append(tx, post.location, type=type, subject=subject(post), payload=payload, now=now)
 
 
 async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
@@ -131,6 +134,11 @@ async def open_attempt(
         reach("publish.after-commit.ABANDONED")
     reach("publish.after-commit.INTENT")
     return Work(changed, attempt)
+
+
+async def abandon(tx: Transaction, attempt: AttemptRow, now: datetime) -> None:
+    """End an attempt that submitted nothing, within `tx`; raises Superseded if it has changed since it was read."""
+    await _move_attempt(tx, attempt, AttemptState.ABANDONED, now)
 
 
 async def move(
@@ -259,8 +267,10 @@ async def _count_ahead(tx: Transaction, post: PostRow, now: datetime) -> int:
     return min(older + transferring, MAX_AHEAD)
 
 
-async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
-    """Make the post due at `until`; `post_values` are columns that callers see, such as the error it waits for."""
+async def defer(domain: Domain, work: Work, until: datetime, *, told: bool = False, **post_values: Any) -> None:
+    """Make the post due at `until`; `post_values` are columns that callers see, such as the error it waits for, and
+    with `told` they are told of them in an event.
+    """
     stored = _lease(domain, work.post, until, work.post.state, domain.clock())
     until = until if stored is None else stored.until
     async with limiter.transaction(domain) as tx:
@@ -276,6 +286,8 @@ async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any)
                 **post_values,
             )
             stored = None if changed is None else stored
+            if told and changed is not None:
+                await record_event(tx, changed, domain.clock(), type=UPDATED)
         else:
             await posts.set_due(tx, work.post.location, work.post.id, until)
     _committed(domain, work.post, stored)

@@ -69,9 +69,12 @@ async def fetch_status(domain: Domain, work: Work, name: str, *, background: boo
 
 
 async def wait_for_reauthorization(domain: Domain, work: Work, error: ProviderError) -> NextWork:
-    """Defer the post until the connection is authorized again, and show callers that it waits for that."""
+    """Defer the post until the connection is authorized again, and show callers what it waits for, in an event too."""
     stored = vendor_errors.as_stored(error, "REAUTHORIZATION_REQUIRED")
-    return await defer(domain, work, retry_policy.REAUTHORIZATION_WAIT, error=stored)
+    begins = (work.post.error or {}).get("reason") != stored["reason"]
+    until = domain.clock() + retry_policy.REAUTHORIZATION_WAIT
+    await journal.defer(domain, work, until, told=begins, error=stored, next_attempt_time=until)
+    return None
 
 
 async def new_attempt(domain: Domain, work: Work, delay: timedelta, error: dict[str, Any] | None) -> NextWork:

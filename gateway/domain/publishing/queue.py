@@ -6,6 +6,7 @@ Owns taking them, and the names of the queue's tasks. Does not know what a step 
 from collections.abc import Sequence
 from datetime import datetime
 
+from gateway.domain import post_content
 from gateway.domain.context import Domain
 from gateway.domain.leases import TOPIC, Lane
 from storage import jobs, posts
@@ -56,7 +57,9 @@ async def wake(domain: Domain, location: str, post: str) -> None:
 
 def polled_in_batch(domain: Domain, row: PostRow, state: PostState) -> bool:
     """Return whether, in a state, one vendor call returns the statuses of all due posts of the connection."""
-    return state in BATCHABLE and domain.providers[row.provider].table.statuses_at_once
+    table = domain.providers[row.provider].table
+    kept = state == PostState.SCHEDULED and post_content.is_kept(row, table)
+    return state in BATCHABLE and table.statuses_at_once and not kept
 
 
 async def _enqueue_poll(tx: Transaction, row: PostRow) -> None:

@@ -65,10 +65,11 @@ async def follow(domain: Domain, work: Work) -> Work | None:
 async def _edit(domain: Domain, work: Work, account: AccountRow) -> Work | None:
     """Make the edit, and note the new id with the attempt."""
     post = work.post
-    request = post_content.publish_request(post, account, post_content.placeholder(post))
+    provider = domain.providers[post.provider]
+    request = post_content.publish_request(post, account, post_content.placeholder(post), provider.table)
     access = moves.access_of(domain, post)
     try:
-        await domain.providers[post.provider].records.edit(access, work.attempt.publish_id, request)
+        await provider.records.edit(access, work.attempt.publish_id, request)
     except ProviderError as error:
         log.warning("publish.not_moved", location=post.location, post=post.id, code=error.code)
         if isinstance(error, Rejected):

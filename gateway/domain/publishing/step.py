@@ -21,6 +21,7 @@ from gateway.domain.publishing import (
     moves,
     reconcile,
     retry_policy,
+    schedule,
     submit,
     transfer,
     vendor_cancel,
@@ -144,6 +145,8 @@ async def _resume(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> 
     """Return the work to continue with; after a crash between two states, first resolve what the journal left open."""
     if post.due_at is None:
         return None
+    if schedule.is_waiting(domain, post):
+        return await schedule.release(domain, post, attempt)
     if attempt is not None and post.state in journal.FINAL:
         return await _follow_up(domain, Work(post, attempt))
     if post.state in journal.FINAL:

@@ -24,6 +24,7 @@ from gateway.domain.publishing import (
     reconcile,
     retry_policy,
     routing,
+    schedule,
     submit_response,
 )
 from gateway.domain.publishing.journal import Work
@@ -73,6 +74,8 @@ def is_current(domain: Domain, known: Known) -> bool:
 
 async def submit(domain: Domain, work: Work, stopping: Callable[[], bool], known: Ready | None = None) -> NextWork:
     """INTENT: fetch the media, repeat the checks unless they are `known`, submit, and store the vendor's response."""
+    if schedule.is_early(domain, work.post):
+        return await schedule.keep(domain, work)
     if _too_late(domain, work.post):
         return await _expire(domain, work)
     try:
@@ -224,7 +227,7 @@ async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
             content = await media_handoff.content(domain, work, ready.files)
         except DatabaseUnavailable as error:
             raise Unavailable(NOT_SENT, provider=post.provider) from error
-    request = post_content.publish_request(post, ready.account, content)
+    request = post_content.publish_request(post, ready.account, content, domain.providers[post.provider].table)
     return await moves.publishing_of(domain, post).begin(moves.access_of(domain, post, until=until), request)
 
 

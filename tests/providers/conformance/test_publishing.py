@@ -6,13 +6,14 @@ for those that store it in a media library before.
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
 
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, ContentRefused, NotFound, Rejected, Temporary
+from providers.errors import Ambiguous, ContentRefused, NotFound, OptionUnsupported, Rejected, Temporary
 from providers.interface import Access
 from providers.models.publishing import (
     Begun,
@@ -207,8 +208,14 @@ async def test_a_post_in_review_waits_for_its_approver(harness: Any) -> None:
 
 @needs(Capability.POST_SCHEDULE, Power.POSTS, Power.FAULTS)
 async def test_a_scheduled_post_waits_for_its_time(harness: Any) -> None:
-    """A scheduled post is published by the vendor at its time, not before."""
-    await _waits(harness, harness.scheduled_request(), PublishPhase.SCHEDULED)
+    """A vendor with a clock publishes at the time, not before; any other is sent no time, which is the gateway's."""
+    if harness.provider.table.schedules:
+        await _waits(harness, harness.scheduled_request(), PublishPhase.SCHEDULED)
+        return
+    before, timed = harness.sent(), replace(harness.pull_request(), schedule_time=datetime(2026, 11, 20, tzinfo=UTC))
+    with pytest.raises(OptionUnsupported):
+        harness.provider.publishing.check(timed)
+    assert before == harness.sent()
 
 
 @needs(Capability.POST_VIDEO_PULL)

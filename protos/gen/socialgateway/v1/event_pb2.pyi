@@ -27,6 +27,7 @@ class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_TYPE_POST_PUBLICLY_AVAILABLE: _ClassVar[EventType]
     EVENT_TYPE_POST_NO_LONGER_AVAILABLE: _ClassVar[EventType]
     EVENT_TYPE_WEBHOOK_ENDPOINT_DISABLED: _ClassVar[EventType]
+    EVENT_TYPE_POST_UPDATED: _ClassVar[EventType]
 EVENT_TYPE_UNSPECIFIED: EventType
 EVENT_TYPE_CONNECTION_STATUS_CHANGED: EventType
 EVENT_TYPE_CONNECTION_DENIED: EventType
@@ -38,6 +39,7 @@ EVENT_TYPE_PROVIDER_UNKNOWN: EventType
 EVENT_TYPE_POST_PUBLICLY_AVAILABLE: EventType
 EVENT_TYPE_POST_NO_LONGER_AVAILABLE: EventType
 EVENT_TYPE_WEBHOOK_ENDPOINT_DISABLED: EventType
+EVENT_TYPE_POST_UPDATED: EventType
 
 class Event(_message.Message):
     __slots__ = ("name", "type", "subject", "create_time", "provider_event_id", "connection", "account", "post", "previous_status", "merged_into", "provider_post_id", "consent_denial", "provider_event")

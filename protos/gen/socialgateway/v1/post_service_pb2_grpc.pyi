@@ -111,7 +111,9 @@ class PostServiceStub:
     UpdatePost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.UpdatePostRequest, _post_pb2.Post]
     """Changes the words, choices or time of a post that is not published yet.
 
-    While no vendor has anything of the post it is changed here. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
+    While no vendor has anything of the post it is changed here: with another schedule_time it is SCHEDULED for that, and
+    without one it goes out now. Whoever is first wins, this call or the submission: after that one it is refused with
+    STATE_FORBIDS, or with `etag` with ETAG_MISMATCH. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
     as a draft) is asked to change its own, which needs CAPABILITY_POST_EDIT; its media stay as they are. Everything is
     checked as for a new post. An empty update_mask means the fields that are set. AIP-134: no allow_missing.
 
@@ -255,7 +257,9 @@ class PostServiceAsyncStub(PostServiceStub):
     UpdatePost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.UpdatePostRequest, _post_pb2.Post]  # type: ignore[assignment]
     """Changes the words, choices or time of a post that is not published yet.
 
-    While no vendor has anything of the post it is changed here. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
+    While no vendor has anything of the post it is changed here: with another schedule_time it is SCHEDULED for that, and
+    without one it goes out now. Whoever is first wins, this call or the submission: after that one it is refused with
+    STATE_FORBIDS, or with `etag` with ETAG_MISMATCH. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
     as a draft) is asked to change its own, which needs CAPABILITY_POST_EDIT; its media stay as they are. Everything is
     checked as for a new post. An empty update_mask means the fields that are set. AIP-134: no allow_missing.
 
@@ -438,7 +442,9 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_post_pb2.Post, _abc.Awaitable[_post_pb2.Post]]:
         """Changes the words, choices or time of a post that is not published yet.
 
-        While no vendor has anything of the post it is changed here. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
+        While no vendor has anything of the post it is changed here: with another schedule_time it is SCHEDULED for that, and
+        without one it goes out now. Whoever is first wins, this call or the submission: after that one it is refused with
+        STATE_FORBIDS, or with `etag` with ETAG_MISMATCH. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
         as a draft) is asked to change its own, which needs CAPABILITY_POST_EDIT; its media stay as they are. Everything is
         checked as for a new post. An empty update_mask means the fields that are set. AIP-134: no allow_missing.
 
