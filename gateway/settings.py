@@ -193,6 +193,13 @@ class Settings(BaseSettings):
     agency_upload_bytes: int = Field(
         1024 * 1024 * MIB, ge=0, description="Bytes that all uploads of an agency may take at the same time."
     )
+    upload_retention_hours: float = Field(
+        168,
+        ge=1,
+        le=24 * 366,
+        description="Hours for which an upload is kept after the last post that named it became final; as long can a "
+        "failed post be retried.",
+    )
     max_connection_age_seconds: float = Field(
         0, ge=0, description="Age in seconds at which a client must reconnect, for load balancing; 0 means never."
     )

@@ -176,23 +176,24 @@ class BlobStore:
             with suppress(FileNotFoundError), explained():
                 await obstore.delete_async(self._impatient, key)
 
-    async def older(self, prefix: str, before: datetime) -> AsyncIterator[list[str]]:
-        """Yield the keys under the folder `prefix` last written before a time, in batches of at most 1,000.
+    async def older(self, prefix: str, before: datetime) -> AsyncIterator[dict[str, int]]:
+        """Yield the keys under the folder `prefix` last written before a time, with their sizes in bytes, in batches of
+        at most 1,000.
 
         Raises StoreUnavailable.
         """
         with explained():
             async for batch in obstore.list(self._store, _checked(prefix), chunk_size=1000):
-                yield [blob["path"] for blob in batch if blob["last_modified"] < before]
+                yield {blob["path"]: blob["size"] for blob in batch if blob["last_modified"] < before}
 
-    async def remove_unfinished(self, prefix: str, before: datetime) -> int:
-        """Remove what killed processes were writing under `prefix` before a time; return how many files.
+    async def remove_unfinished(self, prefix: str, before: datetime, *, dry_run: bool = False) -> list[int]:
+        """Remove what killed processes were writing under `prefix` before a time; return the files' sizes in bytes.
 
         In a local folder only: in an object store a put is one request, which leaves nothing when it is cut off.
         """
         if self._folder is None:
-            return 0
-        return await asyncio.to_thread(_remove_unfinished, self._folder / _checked(prefix), before)
+            return []
+        return await asyncio.to_thread(_remove_unfinished, self._folder / _checked(prefix), before, dry_run)
 
     async def _range(self, key: str, start: int, size: int) -> bytes:
         try:
@@ -215,17 +216,21 @@ class BlobStore:
             return False
 
 
-def _remove_unfinished(folder: Path, before: datetime) -> int:
+def _remove_unfinished(folder: Path, before: datetime, dry_run: bool) -> list[int]:
     """Walk the folder: obstore neither lists nor deletes these files (0.12.1, tried 2026-11-30)."""
-    removed = 0
+    removed = []
     for place, _, names in os.walk(folder):
         for name in filter(_UNFINISHED.fullmatch, names):
             path = Path(place) / name
             # Another process may remove it, or finish it under its real name, at the same time.
             with suppress(OSError):
-                if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+                found = path.stat()
+                if datetime.fromtimestamp(found.st_mtime, UTC) >= before:
+                    continue
+                if not dry_run:
                     path.unlink()
-                    removed += 1
+                removed.append(found.st_size)
+                if not dry_run:
                     path.parent.rmdir()
     return removed
 

@@ -15,12 +15,16 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    column,
     delete,
     exists,
     func,
     literal,
+    or_,
     select,
+    table,
     text,
+    tuple_,
     update,
 )
 from sqlmodel import Field, SQLModel, col
@@ -45,10 +49,16 @@ uploads.
 class UploadRow(SQLModel, table=True):
     """One upload: `size_bytes` as declared (0: unknown until finished), `sha256` in lower-case hex, declared or
     computed; `media` is the result of probing the file, None until it was probed.
+
+    `release_time` is when the last post that named it became final, None while no post has. `check_time` is when its
+    bytes were last looked for.
     """
 
     __tablename__ = "uploads"
-    __table_args__ = (Index("uploads_expiring", "expire_time"),)
+    __table_args__ = (
+        Index("uploads_expiring", "expire_time"),
+        Index("uploads_released", "release_time", postgresql_where=text("release_time IS NOT NULL")),
+    )
 
     location: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -60,6 +70,8 @@ class UploadRow(SQLModel, table=True):
     media: dict[str, Any] | None = json_or_null()
     create_time: datetime = time_field()
     expire_time: datetime = time_field()
+    release_time: datetime | None = time_field(nullable=True)
+    check_time: datetime | None = time_field(nullable=True)
 
 
 class UploadPartRow(SQLModel, table=True):
@@ -225,7 +237,7 @@ async def remove(tx: Transaction, location: str, upload: str) -> list[str]:
     return keys
 
 
-async def expire(tx: Transaction, location: str, upload: str) -> list[str]:
+async def expire(tx: Transaction, location: str, upload: str, now: datetime) -> list[str]:
     """Mark an upload as expired and delete its parts; return the blob keys to delete after the commit.
 
     Its row must be locked.
@@ -233,7 +245,8 @@ async def expire(tx: Transaction, location: str, upload: str) -> list[str]:
     counted = select(col(UploadRow.size_bytes), col(UploadRow.committed_size))
     for row in (await tx.execute(counted.where(_is(location, upload), col(UploadRow.state).in_(STORED)))).all():
         agencies.count_bytes(tx, location, -_reserved(*row))
-    await tx.execute(update(UploadRow).where(_is(location, upload)).values(state=UploadState.EXPIRED, committed_size=0))
+    gone = {"state": UploadState.EXPIRED, "committed_size": 0, "expire_time": now, "release_time": None}
+    await tx.execute(update(UploadRow).where(_is(location, upload)).values(**gone))
     return await _drop_parts(tx, location, upload)
 
 
@@ -267,20 +280,84 @@ async def extend(tx: Transaction, location: str, ids: Sequence[str], until: date
     await tx.execute(update(UploadRow).where(earlier).values(expire_time=until))
 
 
-async def expired(tx: Transaction, now: datetime, limit: int) -> list[UploadRow]:
-    """Return expired uploads, locked; check `in_use` for each, because a post may have been created since."""
+async def release(tx: Transaction, location: str, ids: Sequence[str], now: datetime) -> None:
+    """Note that a post which names these uploads is final."""
+    which = and_(
+        col(UploadRow.location) == location, col(UploadRow.id).in_(ids), col(UploadRow.state) == UploadState.COMPLETE
+    )
+    if len(ids) > 1:
+        # In the same order in which other transactions lock several uploads, to avoid deadlocks.
+        (await tx.execute(select(col(UploadRow.id)).where(which).order_by(col(UploadRow.id)).with_for_update())).all()
+    await tx.execute(update(UploadRow).where(which).values(release_time=now))
+
+
+async def expired(
+    tx: Transaction, now: datetime, released: datetime, limit: int, *, lock: bool = True
+) -> list[UploadRow]:
+    """Return the uploads that nothing needs and whose time is over: those that a post named, if the last one became
+    final by `released`, the others by their own `expire_time`.
+
+    With `lock` they are locked; check `in_use` for each then, because a post may have been created since.
+    """
     needed = exists().where(
         col(PostRow.location) == col(UploadRow.location),
         text("uploads.id = ANY(posts.uploads)"),
         col(PostRow.state).in_(UNFINISHED),
     )
+    unused = and_(col(UploadRow.release_time).is_(None), col(UploadRow.expire_time) <= now)
+    over = or_(unused, col(UploadRow.release_time) <= released)
     query = (
         select(UploadRow)
-        .where(col(UploadRow.expire_time) <= now, col(UploadRow.state).in_(STORED), ~needed)
+        .where(over, col(UploadRow.state).in_(STORED), ~needed, ~_may_be_fetched(now))
         .order_by(col(UploadRow.expire_time))
         .limit(limit)
     )
-    return list((await tx.execute(query.with_for_update(skip_locked=True, of=UploadRow))).scalars())
+    query = query.with_for_update(skip_locked=True, of=UploadRow) if lock else query
+    return list((await tx.execute(query)).scalars())
+
+
+def _may_be_fetched(now: datetime) -> ColumnElement[bool]:
+    """Match the uploads of which a media link is valid."""
+    # The table of links refers to this one.
+    links = table("media_links", *(column(name) for name in ("location", "upload", "revoke_time", "expire_time")))
+    return exists().where(
+        links.c.location == col(UploadRow.location),
+        links.c.upload == col(UploadRow.id),
+        links.c.revoke_time.is_(None),
+        links.c.expire_time > now,
+    )
+
+
+async def unchecked(tx: Transaction, made_before: datetime, checked_before: datetime, limit: int) -> list[UploadRow]:
+    """Return complete uploads whose bytes are to be looked for, locked; those that were never looked for first."""
+    query = (
+        select(UploadRow)
+        .where(
+            col(UploadRow.state) == UploadState.COMPLETE,
+            col(UploadRow.create_time) <= made_before,
+            or_(col(UploadRow.check_time).is_(None), col(UploadRow.check_time) <= checked_before),
+        )
+        .order_by(col(UploadRow.check_time).asc().nulls_first())
+        .limit(limit)
+    )
+    return list((await tx.execute(query.with_for_update(skip_locked=True))).scalars())
+
+
+async def note_checked(tx: Transaction, uploads: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Note that the bytes of uploads, given by location and id, are looked for now: no other replica does so too."""
+    which = tuple_(col(UploadRow.location), col(UploadRow.id)).in_(uploads)
+    statement = update(UploadRow).where(which).values(check_time=now)
+    await tx.execute(statement.execution_options(synchronize_session=False))
+
+
+async def keys_of(tx: Transaction, uploads: Sequence[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
+    """Return the blob keys of uploads, given by location and id."""
+    found: dict[tuple[str, str], set[str]] = {}
+    ids = tuple_(col(UploadPartRow.location), col(UploadPartRow.upload))
+    query = select(col(UploadPartRow.location), col(UploadPartRow.upload), col(UploadPartRow.key))
+    for location, upload, key in (await tx.execute(query.where(ids.in_(uploads)))).all():
+        found.setdefault((location, upload), set()).add(key)
+    return found
 
 
 async def prune(tx: Transaction, before: datetime) -> None:

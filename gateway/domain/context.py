@@ -7,7 +7,7 @@ transport.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.clock import Clock
 from gateway.domain.credentials.tokens import Tokens
@@ -78,6 +78,7 @@ class Domain:
     allowed_redirect_uris: frozenset[str] = frozenset()
     loopback_vendors: bool = False
     agency_upload_bytes: int = 1 << 40
+    upload_retention: timedelta = timedelta(days=7)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)
     poster: Poster = field(default_factory=Poster)

@@ -14,7 +14,7 @@ from gateway.domain import locations
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
 from gateway.domain.events.cursors import RETENTION
-from gateway.domain.media import addresses, uploads
+from gateway.domain.media import addresses, upload_sweep, uploads
 from gateway.domain.publishing import queue, retry_policy
 from gateway.domain.quotas.sliding_window import CALL_SECONDS
 from gateway.domain.webhooks import deliveries as webhook_deliveries
@@ -109,7 +109,7 @@ async def old(domain: Domain) -> None:
     await _batches(domain, lambda tx: events.prune(tx, now - RETENTION))
     await _batches(domain, lambda tx: event_order.prune(tx, now - RETENTION))
     await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))
-    await uploads.sweep(domain, now)
+    await upload_sweep.expire(domain, now)
 
 
 async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]]) -> None:
@@ -121,8 +121,10 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
 
 
 async def orphans(domain: Domain) -> None:
-    """Delete stored bytes that belong to no upload."""
-    await uploads.sweep_orphans(domain, domain.clock())
+    """Delete stored bytes that belong to no upload, and expire uploads whose bytes are gone."""
+    now = domain.clock()
+    await upload_sweep.orphans(domain, now)
+    await upload_sweep.lost(domain, now)
 
 
 async def clear_addresses(domain: Domain) -> None:

@@ -6,13 +6,14 @@ Owns reading the stream of messages: the first names the upload, the others carr
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from google.protobuf import empty_pb2
 
 from gateway.aip import names
 from gateway.domain.context import Domain
-from gateway.domain.media import upload_stream, uploads
+from gateway.domain.media import upload_stream, upload_sweep, uploads
 from gateway.domain.media.upload_slots import Piece, UploadSlots
 from gateway.domain.media.uploads import NewUpload
 from gateway.errors import DomainError, FieldInvalid
@@ -42,14 +43,14 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         key = self._guard.request_key(caller, location, request)
         upload = request.upload
         new = NewUpload(location, upload.mime_type, upload.size_bytes, upload.sha256)
-        return to_proto(await uploads.create(self._domain, self._guard.owners, caller, new, key))
+        return self._to_proto(await uploads.create(self._domain, self._guard.owners, caller, new, key))
 
     async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_pb2.Upload:
         """Return an upload."""
         location, upload = names.UPLOAD.parse(request.name)
         await self._guard.authorize(location)
         await self._slots.wait_for_rescue(location, upload)
-        return to_proto(await uploads.get(self._domain, location, upload))
+        return self._to_proto(await uploads.get(self._domain, location, upload))
 
     async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> empty_pb2.Empty:
         """Remove an upload."""
@@ -69,10 +70,13 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
             location, upload = names.UPLOAD.parse(first.name)
             await self._guard.authorize(location)
             pieces = _pieces(first, request_iterator)
-            return to_proto(await upload_stream.write(self._domain, self._slots, location, upload, pieces))
+            return self._to_proto(await upload_stream.write(self._domain, self._slots, location, upload, pieces))
         except DomainError:
             await _drop_rest(request_iterator)
             raise
+
+    def _to_proto(self, row: UploadRow) -> upload_pb2.Upload:
+        return to_proto(row, self._domain.upload_retention)
 
 
 async def _drop_rest(messages: AsyncIterator[upload_service_pb2.WriteUploadRequest]) -> None:
@@ -113,8 +117,8 @@ def _piece(message: upload_service_pb2.WriteUploadRequest) -> Piece:
     return Piece(message.write_offset, message.data, checksum, message.finish)
 
 
-def to_proto(row: UploadRow) -> upload_pb2.Upload:
-    """Return an upload's current state."""
+def to_proto(row: UploadRow, retention: timedelta) -> upload_pb2.Upload:
+    """Return an upload's current state; `retention` is how long it is kept after its last post became final."""
     message = upload_pb2.Upload(
         name=names.UPLOAD.format(row.location, row.id),
         mime_type=row.mime_type,
@@ -123,6 +127,6 @@ def to_proto(row: UploadRow) -> upload_pb2.Upload:
         state=row.state,
         committed_size=row.committed_size,
     )
-    message.expire_time.FromDatetime(row.expire_time)
+    message.expire_time.FromDatetime(upload_sweep.expire_time(row, retention))
     message.create_time.FromDatetime(row.create_time)
     return message

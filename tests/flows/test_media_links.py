@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.domain.media import links as media_links
-from gateway.domain.media import uploads
+from gateway.domain.media import upload_sweep, uploads
 from gateway.domain.posts import retry
 from gateway.errors import StateForbids
 from gateway.jobs import sweep
@@ -51,7 +51,7 @@ async def test_a_post_that_waited_for_days_goes_out_with_links_that_live(stage: 
     """Photos whose uploads are past their own time are kept for the post, and can be fetched when it goes out."""
     post = await photos(stage, await stage.connect(), late_tolerance_seconds=YEAR)
     stage.clock.advance(timedelta(days=8))
-    await uploads.sweep(stage.domain, stage.clock())
+    await upload_sweep.expire(stage.domain, stage.clock())
 
     post = await settled(stage, post)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app import Roles
-from gateway.domain.media import uploads
+from gateway.domain.media import upload_sweep, uploads
 from gateway.errors import GatewayUnavailable
 from socialgateway.v1 import post_pb2, upload_pb2
 from socialgateway.v1.upload_service_pb2 import WriteUploadRequest
@@ -38,7 +38,7 @@ async def test_what_an_absent_store_cannot_delete_is_swept(
         s3.come_back()
         left = s3.names()
         # moto's objects are as old as the real clock says, so the sweep's time is later than any.
-        await uploads.sweep_orphans(stage.domain, stage.clock().replace(year=2100))
+        await upload_sweep.orphans(stage.domain, stage.clock().replace(year=2100))
 
     assert ([f"uploads/{LOCATION}/{upload}/0"], []) == (left, s3.names())
     assert "the store does not answer" in lines.getvalue()

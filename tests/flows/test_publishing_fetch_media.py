@@ -21,6 +21,7 @@ from sqlmodel import col, select
 from gateway import reasons, status
 from gateway.domain import post_content, vendor_errors
 from gateway.domain.concurrency import LEASE, Superseded
+from gateway.domain.media import upload_sweep
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.post_content import Source
 from gateway.domain.publishing import fetch_media
@@ -400,7 +401,7 @@ async def test_what_a_dead_worker_fetched_expires_by_itself(stage: Stage) -> Non
         [upload], _, _ = await kept(stage)
         assert stage.clock() + timedelta(hours=2) == upload.expire_time
         stage.clock.advance(timedelta(hours=2))
-        await upload_rules.sweep(stage.domain, stage.clock())
+        await upload_sweep.expire(stage.domain, stage.clock())
         gate.set()
         with pytest.raises(MediaUnavailable):
             await fetch

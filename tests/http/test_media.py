@@ -20,7 +20,7 @@ from sqlalchemy import text
 from starlette.datastructures import Headers
 
 from gateway.domain.concurrency import Superseded
-from gateway.domain.media import links, uploads
+from gateway.domain.media import links, upload_sweep, uploads
 from gateway.domain.media.links import Found
 from gateway.http.media import requested_range
 from gateway.http.middleware import redacted_path
@@ -179,7 +179,7 @@ async def test_an_upload_lives_as_long_as_its_links(linked: Linked) -> None:
     clock.advance(timedelta(days=7, seconds=-60))
     [link] = await links.create(domain, post_of("p3"), 1, [linked.upload], clock(), HOUR)
     clock.advance(HOUR - timedelta(seconds=1))
-    await uploads.sweep(domain, clock())
+    await upload_sweep.expire(domain, clock())
 
     assert 200 == (await linked.visitor.get(urlsplit(link.reveal()).path)).status_code
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from gateway.domain.concurrency import LEASE
 from gateway.domain.leases import Lane
-from gateway.domain.media import addresses, uploads
+from gateway.domain.media import addresses, upload_sweep
 from gateway.domain.publishing import queue as publish_queue
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, JobsConfig
@@ -174,7 +174,7 @@ async def test_what_runs_seldom_does_not_wait_for_each_other(stage: Stage, monke
     async def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(uploads, "sweep_orphans", fail)
+    monkeypatch.setattr(upload_sweep, "orphans", fail)
     monkeypatch.setattr(addresses, "hide_earlier", fail)
     await queued(stage)
     async with stage.domain.db.transaction() as tx:

@@ -140,8 +140,8 @@ async def completed(tx: Transaction) -> None:
 
 async def expired(tx: Transaction) -> None:
     """Let the upload expire."""
-    assert ["u1"] == [row.id for row in await uploads.expired(tx, START, 1)]
-    await uploads.expire(tx, "l1", "u1")
+    assert ["u1"] == [row.id for row in await uploads.expired(tx, START, START, 1)]
+    await uploads.expire(tx, "l1", "u1", START)
 
 
 async def removed(tx: Transaction) -> None:

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.media import uploads
+from gateway.domain.media import upload_sweep, uploads
 from gateway.domain.media.upload_slots import UploadSlots
+from gateway.domain.media.upload_sweep import Freed
 from gateway.errors import MediaInvalid
 from socialgateway.v1 import upload_pb2
 from tests.fixtures import media
@@ -515,7 +516,7 @@ async def test_an_upload_that_a_post_needs_stays(served: Served) -> None:
     done = await served.whole(DATA)
     await served.stage.post(account, id_of(done.name))
     await refused(served.delete(done.name), "STATE_FORBIDS", state="COMPLETE")
-    await uploads.sweep(served.stage.domain, served.stage.clock() + timedelta(days=60))
+    await upload_sweep.expire(served.stage.domain, served.stage.clock() + timedelta(days=60))
     assert DATA == await served.stored(done.name)
 
 
@@ -523,17 +524,17 @@ async def test_an_upload_expires(served: Served, tmp_path: Path) -> None:
     """Past its time an upload's bytes are gone and every use says so; a month later it is not known any more."""
     done, made = await served.whole(DATA), await served.create(len(DATA))
     await served.write(messages(made.name, DATA, stop=MIB))
-    await uploads.sweep(served.stage.domain, START + timedelta(hours=23))
+    await upload_sweep.expire(served.stage.domain, START + timedelta(hours=23))
     assert Upload.OPEN == (await served.get(made.name)).state
 
-    await uploads.sweep(served.stage.domain, START + timedelta(days=8))
+    await upload_sweep.expire(served.stage.domain, START + timedelta(days=8))
     for name in (done.name, made.name):
         expired = await served.get(name)
         assert (Upload.EXPIRED, 0) == (expired.state, expired.committed_size)
         await refused(served.write(messages(name, DATA[:10])), "UPLOAD_EXPIRED", upload=name)
     assert [] == blobs(tmp_path)
 
-    await uploads.sweep(served.stage.domain, START + timedelta(days=60))
+    await upload_sweep.expire(served.stage.domain, START + timedelta(days=60))
     await refused(served.get(done.name), "RESOURCE_NOT_FOUND", resource=done.name)
 
 
@@ -549,7 +550,7 @@ async def test_an_upload_that_expires_under_its_writer_takes_no_more(served: Ser
 
     writing = asyncio.ensure_future(_awaited(served.stub.WriteUpload(slow(), metadata=as_("owner"))))
     await begun.wait()
-    await uploads.sweep(served.stage.domain, START + timedelta(days=2))
+    await upload_sweep.expire(served.stage.domain, START + timedelta(days=2))
     swept.set()
     await refused(writing, "UPLOAD_EXPIRED", upload=made.name)
 
@@ -562,8 +563,8 @@ async def test_blobs_without_a_row_are_swept_when_they_are_old(served: Served, t
     written = (tmp_path / "blobs" / f"uploads/{LOCATION}/u0/0-lost").stat().st_mtime
     at = START + timedelta(seconds=written - START.timestamp())
 
-    assert 0 == await uploads.sweep_orphans(served.stage.domain, at + timedelta(hours=23))
-    assert 1 == await uploads.sweep_orphans(served.stage.domain, at + timedelta(hours=25))
+    assert Freed() == await upload_sweep.orphans(served.stage.domain, at + timedelta(hours=23))
+    assert Freed(1, 1) == await upload_sweep.orphans(served.stage.domain, at + timedelta(hours=25))
     assert listed == blobs(tmp_path)
     assert DATA == await served.stored(done.name)
 

@@ -135,8 +135,8 @@ async def test_what_a_killed_process_was_writing_is_swept(tmp_path: Path) -> Non
 
     assert ["0-x#1"] == [path.name for path in left]
     assert ["uploads/l1/u0/0-kept"] == [key async for keys in blobs.older("uploads", written + DAY) for key in keys]
-    assert 0 == await blobs.remove_unfinished("uploads", written)
-    assert 1 == await blobs.remove_unfinished("uploads", written + DAY)
+    assert [] == await blobs.remove_unfinished("uploads", written)
+    assert 1 == len(await blobs.remove_unfinished("uploads", written + DAY))
     assert ["0-kept"] == [path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
     assert not left[0].parent.exists()
 

@@ -132,7 +132,7 @@ async def test_a_link_lives_until_its_time_and_with_its_upload(db: Database) -> 
         assert found is not None
         assert "ab" == found[1]
         assert (None, False) == (await media.find(tx, b"d1", NOW + HOUR), await opens(tx, now=NOW + HOUR))
-        await uploads.expire(tx, "l1", "u1")
+        await uploads.expire(tx, "l1", "u1", NOW)
         assert (None, False) == (await media.find(tx, b"d1", NOW), await opens(tx))
 
 

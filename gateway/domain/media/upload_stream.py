@@ -218,10 +218,10 @@ class Writer:
         try:
             committed = await self._commit(part, complete=complete)
         except QuotaExceeded:
-            await upload_rules.delete_bytes(self.domain, [key])
+            await upload_rules.delete_bytes(self.domain.blobs, [key])
             raise
         if not committed:
-            await upload_rules.delete_bytes(self.domain, [key])
+            await upload_rules.delete_bytes(self.domain.blobs, [key])
             raise await _write_conflict(self)
         self.committed += len(data)
         self._last_key = key
@@ -308,4 +308,4 @@ async def _empty(writer: Writer, size: int) -> None:
     async with writer.domain.db.transaction() as tx:
         keys = await uploads.reset(tx, writer.location, writer.upload, size=size)
     writer.hasher = None
-    await upload_rules.delete_bytes(writer.domain, keys)
+    await upload_rules.delete_bytes(writer.domain.blobs, keys)

@@ -1,14 +1,14 @@
-"""Uploads: created, read, deleted, and expired when their time is over.
+"""Uploads: created, read and deleted.
 
-Owns which uploads may be created and how long their bytes are kept. How bytes are received is
-`gateway/domain/media/upload_stream.py`. Does not know transports, nor who reads the bytes.
+Owns which uploads may be created. How bytes are received is `gateway/domain/media/upload_stream.py`, and when they go
+`gateway/domain/media/upload_sweep.py`. Does not know transports, nor who reads the bytes.
 """
 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -31,7 +31,7 @@ from gateway.errors import (
 from gateway.media import types
 from gateway.media.types import Kind
 from storage import agencies, media, uploads
-from storage.blobs import StoreUnavailable
+from storage.blobs import BlobStore, StoreUnavailable
 from storage.database import Transaction
 from storage.errors import NotFound
 from storage.states import UploadState
@@ -51,16 +51,9 @@ MAX_LOCATION_BYTES = 256 * 1024**3
 
 OPEN_LIFETIME = timedelta(hours=24)
 COMPLETE_LIFETIME = timedelta(days=7)
-EXPIRED_RETENTION = timedelta(days=30)
-"""How long an expired upload is reported as expired, before it is reported as not found."""
-
 ROOM_RETRY = timedelta(minutes=1)
 """When to try again after the disk had no room: somebody must make it first."""
 
-ORPHAN_AGE = timedelta(hours=24)
-"""How old a blob without a row must be to be removed: a younger one's row may not be written yet."""
-
-SWEEP_LIMIT = 200
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -171,13 +164,13 @@ async def delete(domain: Domain, location: str, upload: str, key: RequestKey | N
             keys = await uploads.remove(tx, location, upload)
     except NotFound:
         raise ResourceNotFound(names.UPLOAD.format(location, upload)) from None
-    await delete_bytes(domain, keys)
+    await delete_bytes(domain.blobs, keys)
 
 
-async def delete_bytes(domain: Domain, keys: Sequence[str]) -> None:
-    """Delete blobs that no row refers to any more; what the store does not delete now, `sweep_orphans` will."""
+async def delete_bytes(blobs: BlobStore, keys: Sequence[str]) -> None:
+    """Delete blobs that no row refers to any more; what the store does not delete now, the sweep will."""
     try:
-        await domain.blobs.delete(keys)
+        await blobs.delete(keys)
     except StoreUnavailable as error:
         log.warning("uploads.not_deleted", count=len(keys), error=str(error), advice=error.advice)
 
@@ -239,40 +232,6 @@ async def _read_part(domain: Domain, part: UploadPartRow, start: int, stop: int)
 def _missing(location: str, upload: str, offset: int) -> MediaInvalid:
     name = names.UPLOAD.format(location, upload)
     return MediaInvalid("Its bytes are no longer whole.", resource=name, metadata={"upload": name, "at": str(offset)})
-
-
-async def sweep(domain: Domain, now: datetime) -> None:
-    """Expire every upload whose time is over, and delete its bytes. Several replicas may sweep at once."""
-    while await _expire_some(domain, now) == SWEEP_LIMIT:
-        pass
-    async with domain.db.transaction() as tx:
-        await uploads.prune(tx, now - EXPIRED_RETENTION)
-
-
-async def _expire_some(domain: Domain, now: datetime) -> int:
-    keys: list[str] = []
-    async with domain.db.transaction() as tx:
-        rows = await uploads.expired(tx, now, SWEEP_LIMIT)
-        for row in rows:
-            if not await uploads.in_use(tx, row.location, row.id):
-                keys += await uploads.expire(tx, row.location, row.id)
-    await delete_bytes(domain, keys)
-    return len(rows)
-
-
-async def sweep_orphans(domain: Domain, now: datetime) -> int:
-    """Delete blobs that belong to no upload, because a process died before committing their row, or while it wrote
-    them; return how many.
-
-    Lists the names of all blobs, so run it seldom.
-    """
-    removed = await domain.blobs.remove_unfinished("uploads", now - ORPHAN_AGE)
-    async for keys in domain.blobs.older("uploads", now - ORPHAN_AGE):
-        async with domain.db.read() as tx:
-            orphans = await uploads.unlisted(tx, keys)
-        await domain.blobs.delete(orphans)
-        removed += len(orphans)
-    return removed
 
 
 async def recount(domain: Domain) -> None:

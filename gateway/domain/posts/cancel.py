@@ -84,7 +84,7 @@ async def _cancel_unstarted(domain: Domain, tx: Transaction, row: PostRow) -> No
     if changed is None:
         # A worker has just started the post, or another call has ended it: the retry will see which.
         raise Superseded
-    await journal.record_event(tx, changed, now)
+    await journal.record_state(tx, changed, now)
 
 
 async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:

@@ -217,7 +217,7 @@ async def _discard(writer: Writer) -> None:
             await uploads.get(tx, writer.location, writer.upload, lock=True)
             if not await uploads.in_use(tx, writer.location, writer.upload):
                 keys = await uploads.remove(tx, writer.location, writer.upload)
-        await upload_rules.delete_bytes(domain, keys)
+        await upload_rules.delete_bytes(domain.blobs, keys)
     except NotFound:
         return
     except Exception as error:

@@ -18,7 +18,7 @@ from gateway.domain.leases import Stored
 from gateway.domain.publishing import queue
 from gateway.domain.quotas import limiter
 from gateway.failpoints import reach
-from storage import attempts, events, posts
+from storage import attempts, events, posts, uploads
 from storage.attempts import AttemptRow
 from storage.database import Transaction, advisory_lock
 from storage.posts import PostRow
@@ -74,6 +74,13 @@ async def record_event(tx: Transaction, post: PostRow, now: datetime, *, type: s
     """Append the event of a post's new state, or another one of it, with a snapshot of the post."""
     payload = {"post": snapshot(post)}
     await events.append(tx, post.location, type=type, subject=subject(post), payload=payload, now=now)
+
+
+async def record_state(tx: Transaction, post: PostRow, now: datetime) -> None:
+    """Append the event of a post's new state; if that is final, note that the post's uploads are no longer needed."""
+    await record_event(tx, post, now)
+    if post.state in FINAL and post.uploads:
+        await uploads.release(tx, post.location, post.uploads, now)
 
 
 async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
@@ -352,5 +359,5 @@ async def _change_post(
     if changed is None:
         raise Superseded
     if changed.state != before:
-        await record_event(tx, changed, now)
+        await record_state(tx, changed, now)
     return changed
