@@ -5,6 +5,7 @@ The clock is moved by hand; the vendor's ledger says what was submitted, and whe
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,17 @@ import pytest
 
 from gateway.domain import post_content
 from gateway.domain.credentials import connection_status
-from gateway.domain.leases import Lane
+from gateway.domain.leases import Lane, Leases
 from gateway.domain.post_content import Source
 from gateway.domain.posts import cancel, update
 from gateway.domain.publishing import journal, queue, step
 from gateway.errors import Conflict, DomainError, EtagMismatch, StateForbids
 from gateway.jobs import sweep
+from gateway.jobs.runner import Jobs, JobsConfig
 from providers.errors import DailyCapReached, GrantRevoked
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import connections, events
+from storage.database import Database, DatabaseUnavailable
 from storage.posts import PostRow
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
@@ -39,6 +42,7 @@ QUICK = SimulatorConfig(
     pull_media=False,
     verified_urls=("http://127.0.0.1/", "https://media.example/"),
 )
+FAST = JobsConfig(sweep=0.05)
 URI = "https://media.example/video.mp4"
 VIDEO = b"v" * 5000
 
@@ -420,3 +424,68 @@ async def test_an_account_without_a_clock_keeps_what_a_planner_cannot(database_u
 
     assert ("SCHEDULED", post.schedule_time, "tiktok", (0, 0)) == (kept.state, kept.due_at, kept.provider, early)
     assert ("PUBLISHED", 1, 0) == (post.state, len(stage.vendor.posts), len(stage.published))
+
+
+# --- whole processes --------------------------------------------------------------------------------------------------
+
+
+async def test_two_processes_send_out_what_is_due_once_each(stage: Stage) -> None:
+    """Twelve posts of an account are due at once: two sets of workers submit each of them once, and none before."""
+    account = await stage.connect()
+    posts = [await scheduled(stage, account, after=HOUR + number * SECOND) for number in range(12)]
+    workers = [Jobs(stage.domain, FAST), Jobs(replace(stage.domain, leases=Leases()), FAST)]
+    for each in workers:
+        await each.start()
+    try:
+        await asyncio.sleep(0.3)
+        early = len(stage.vendor.inits)
+        stage.clock.advance(HOUR + 15 * SECOND)
+
+        async def out() -> bool:
+            stage.clock.advance(SECOND)
+            return {"PUBLISHED"} == {(await stage.read(post)).state for post in posts}
+
+        await until(out, 60)
+    finally:
+        await asyncio.gather(*(each.stop(5) for each in workers))
+
+    assert (0, 12, 12) == (early, len(stage.vendor.inits), len(stage.vendor.posts))
+
+
+async def test_a_database_that_was_away_at_the_time_delays_the_post(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While no transaction can be begun nothing is submitted; afterwards the post goes out by itself, once."""
+    post = await scheduled(stage)
+    away = [False]
+    begin, read_begin = Database.transaction, Database.read
+
+    def unless_away(whole: Any) -> Any:
+        def opened_unless(db: Database, *args: Any, **more: Any) -> Any:
+            if away[0]:
+                raise DatabaseUnavailable("away")
+            return whole(db, *args, **more)
+
+        return opened_unless
+
+    monkeypatch.setattr(Database, "transaction", unless_away(begin))
+    monkeypatch.setattr(Database, "read", unless_away(read_begin))
+    worker = Jobs(stage.domain, FAST)
+    await worker.start()
+    try:
+        away[0] = True
+        stage.clock.advance(DAY + HOUR)
+        await asyncio.sleep(0.5)
+        during = len(stage.vendor.inits)
+        away[0] = False
+
+        async def out() -> bool:
+            stage.clock.advance(SECOND)
+            return (await stage.read(post)).state == "PUBLISHED"
+
+        await until(out, 60)
+    finally:
+        away[0] = False
+        await worker.stop(5)
+
+    assert (0, 1, 1) == (during, len(stage.vendor.inits), len(stage.vendor.posts))

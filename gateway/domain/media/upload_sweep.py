@@ -94,12 +94,10 @@ async def expire(keeping: Keeping, now: datetime, *, dry_run: bool = False) -> F
 
 async def _expire_some(keeping: Keeping, now: datetime) -> tuple[int, Freed]:
     keys: list[str] = []
-    gone: list[UploadRow] = []
     async with keeping.db.transaction() as tx:
         rows = await uploads.expired(tx, now, now - keeping.upload_retention, BATCH)
-        for row in rows:
-            if not await uploads.in_use(tx, row.location, row.id):
-                gone.append(row)
+        gone = [row for row in rows if not await uploads.in_use(tx, row.location, row.id)]
+        # Before the rows change.
         freed = _sum(gone)
         for row in gone:
             keys += await uploads.expire(tx, row.location, row.id, now)
@@ -134,8 +132,8 @@ async def orphans(keeping: Keeping, now: datetime, *, dry_run: bool = False) -> 
 async def lost(keeping: Keeping, now: datetime, *, dry_run: bool = False) -> Freed:
     """Expire complete uploads whose bytes are gone, so that callers hear of it before a post needs them.
 
-    Nothing is changed if the bytes of none are found: then it is the store that is not the right one. An upload that an
-    unfinished post needs is only logged. Raises StoreUnavailable.
+    Nothing is changed if the bytes of none are found: then the store is not the right one, or not there. An upload that
+    an unfinished post needs is only logged. Raises StoreUnavailable.
     """
     async with keeping.db.transaction() as tx:
         rows = await uploads.unchecked(tx, now - SAFETY_AGE, now - CHECK_AGE, MAX_CHECKED)
@@ -143,16 +141,20 @@ async def lost(keeping: Keeping, now: datetime, *, dry_run: bool = False) -> Fre
         keys = await uploads.keys_of(tx, ids)
         if not dry_run:
             await uploads.note_checked(tx, ids, now)
-    missing = [row for row in rows if not await _is_whole(keeping.blobs, row, keys.get((row.location, row.id), set()))]
-    if missing and len(missing) == len(rows):
-        log.error(
-            "uploads.no_bytes_found", uploads=len(rows), advice="look whether GATEWAY_BLOB_URL is the right store"
-        )
+    missing: list[UploadRow] = []
+    whole: list[UploadRow] = []
+    for row, id in zip(rows, ids, strict=True):
+        (whole if await _is_whole(keeping.blobs, row, keys.get(id, set())) else missing).append(row)
+    # Looked at last: a store that went away in the middle of the round has lost nothing.
+    if missing and not (whole and await _is_whole(keeping.blobs, whole[0], keys[whole[0].location, whole[0].id])):
+        advice = "look whether GATEWAY_BLOB_URL is the right store, and whether it is there"
+        log.error("uploads.no_bytes_found", uploads=len(missing), advice=advice)
         return Freed()
+    if dry_run:
+        return _sum(missing)
     freed = Freed()
     for row in missing:
-        upload = names.UPLOAD.format(row.location, row.id)
-        freed += Freed(1, row.committed_size) if dry_run else await _expire_lost(keeping, row, now, upload)
+        freed += await _expire_lost(keeping, row, now)
     return freed
 
 
@@ -164,8 +166,9 @@ async def _is_whole(blobs: BlobStore, row: UploadRow, keys: set[str]) -> bool:
     return keys <= stored.keys() and sum(stored[key] for key in keys) == row.committed_size
 
 
-async def _expire_lost(keeping: Keeping, row: UploadRow, now: datetime, upload: str) -> Freed:
+async def _expire_lost(keeping: Keeping, row: UploadRow, now: datetime) -> Freed:
     """Expire an upload if it is still as it was checked and no unfinished post needs it."""
+    upload = names.UPLOAD.format(row.location, row.id)
     async with keeping.db.transaction() as tx:
         try:
             current = await uploads.get(tx, row.location, row.id, lock=True)

@@ -117,7 +117,7 @@ def _times(domain: Domain, row: PostRow, updated: PostRow) -> dict[str, Any]:
         return {**waits, "next_attempt_time": None, "error": None}
     if row.schedule_time is not None and updated.schedule_time is None:
         # How late it may go out counts from now.
-        return {"state": PostState.QUEUED, "due_at": now, "queue_time": now}
+        return {"state": PostState.QUEUED, "due_at": now, "queue_time": now, "round_start": row.attempt + 1}
     return {"due_at": now}
 
 

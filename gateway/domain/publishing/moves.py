@@ -68,11 +68,19 @@ async def fetch_status(domain: Domain, work: Work, name: str, *, background: boo
     return await call(name, publishing_of(domain, work.post).status(access, work.attempt.publish_id))
 
 
+def latest(post: PostRow) -> datetime:
+    """Return the last moment at which the post may go out, whatever made it late."""
+    return retry_policy.latest(post.schedule_time or post.queue_time, post.late_tolerance_seconds)
+
+
 async def wait_for_reauthorization(domain: Domain, work: Work, error: ProviderError) -> NextWork:
     """Defer the post until the connection is authorized again, and show callers what it waits for, in an event too."""
     stored = vendor_errors.as_stored(error, "REAUTHORIZATION_REQUIRED")
     begins = (work.post.error or {}).get("reason") != stored["reason"]
-    until = domain.clock() + retry_policy.REAUTHORIZATION_WAIT
+    now, over = domain.clock(), latest(work.post) + timedelta(seconds=1)
+    until = now + retry_policy.REAUTHORIZATION_WAIT
+    # Callers hear at once when it may no longer go out; what the vendor has already waits on.
+    until = min(until, over) if now < over else until
     await journal.defer(domain, work, until, told=begins, error=stored, next_attempt_time=until)
     return None
 

@@ -121,7 +121,6 @@ def retry_delay(failures: int, error: ProviderError | None = None) -> timedelta:
     return backoff(RETRY_FIRST, failures, RETRY_MAX)
 
 
-def too_late(due: datetime, tolerance_seconds: int | None, now: datetime) -> bool:
-    """Return whether a post that was due at `due` may no longer go out."""
-    tolerance = LATE_TOLERANCE if tolerance_seconds is None else timedelta(seconds=tolerance_seconds)
-    return now - due > tolerance
+def latest(due: datetime, tolerance_seconds: int | None) -> datetime:
+    """Return the last moment at which a post that was due at `due` may go out."""
+    return due + (LATE_TOLERANCE if tolerance_seconds is None else timedelta(seconds=tolerance_seconds))

@@ -1,7 +1,7 @@
 """The gateway's own schedule: it keeps a post until its time where the vendor has no clock.
 
 Owns when a kept post is released to be submitted, and that none is submitted before its time. How late one may still go
-out is `retry_policy.too_late`.
+out is `retry_policy.latest`.
 """
 
 from gateway.domain import post_content

@@ -117,7 +117,7 @@ async def _handle_problem(domain: Domain, work: Work, problem: DomainError | Pro
 
 
 def _too_late(domain: Domain, post: PostRow) -> bool:
-    return retry_policy.too_late(post.schedule_time or post.queue_time, post.late_tolerance_seconds, domain.clock())
+    return domain.clock() > moves.latest(post)
 
 
 async def _expire(domain: Domain, work: Work) -> NextWork:
