@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.media import upload_sweep, uploads
+from gateway.domain.media import links, upload_sweep, uploads
 from gateway.domain.media.upload_sweep import Freed
 from gateway.domain.posts import cancel, retry
 from providers.simulators.tiktok import SimulatorConfig
@@ -178,3 +178,33 @@ async def test_a_store_that_has_nothing_is_not_believed(stage: Stage) -> None:
         found = await upload_sweep.lost(stage.domain, stage.clock() + DAY)
 
     assert (Freed(), True) == (found, "uploads.no_bytes_found" in lines.getvalue())
+
+
+async def test_a_store_that_goes_away_in_a_round_loses_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are missing are not believed to be if those that were there a moment ago are missing too."""
+    for _ in range(2):
+        await stage.upload(VIDEO)
+    looks = iter([True, False, False])
+
+    async def look(*_: object) -> bool:
+        return next(looks)
+
+    monkeypatch.setattr(upload_sweep, "_is_whole", look)
+    with logs.capture() as lines:
+        found = await upload_sweep.lost(stage.domain, stage.clock() + DAY)
+
+    assert (Freed(), 2) == (found, len(await keys(stage)))
+    assert "uploads.no_bytes_found" in lines.getvalue()
+
+
+async def test_what_a_vendor_may_still_fetch_is_kept(stage: Stage) -> None:
+    """While a link to an upload is valid its bytes stay, also beyond the retention."""
+    upload = await stage.upload(VIDEO)
+    post = await scheduled(stage, upload)
+    await links.create(stage.domain, post, 1, [await row_of(stage, upload)], stage.clock(), 5 * DAY)
+    await cancel.cancel(stage.domain, LOCATION, post.id, None)
+    stage.clock.advance(5 * DAY - SECOND)
+    kept = await expire(stage)
+    stage.clock.advance(SECOND)
+
+    assert (Freed(), GONE) == (kept, await expire(stage))

@@ -139,6 +139,16 @@ async def test_a_scheduled_post_is_changed_and_cancelled(desk: Desk) -> None:
     assert_error(caught.value, grpc.StatusCode.FAILED_PRECONDITION, "STATE_FORBIDS")
 
 
+async def test_a_draft_takes_no_time(desk: Desk) -> None:
+    """A planner's draft waits for a person, not for a time: the field is named, and no post is made."""
+    draft = desk.post(upload=await desk.upload(media.clip()), mode=post_pb2.POST_MODE_PLANNER_DRAFT)
+    draft.schedule_time.FromDatetime(desk.high.world.clock() + timedelta(hours=3))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await desk.create(draft)
+    assert_error(caught.value, grpc.StatusCode.FAILED_PRECONDITION, "OPTION_UNSUPPORTED")
+    assert [] == list(desk.high.vendor.planner.records)
+
+
 async def test_a_draft_and_a_review_wait_for_people(desk: Desk) -> None:
     """AWAITING_CREATOR; a draft that is deleted is gone from the planner."""
     upload = await desk.upload(media.clip())
