@@ -6,10 +6,11 @@ Owns the table `agencies`. A row appears with the first thing that is counted; l
 import json
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, case, or_, select, text
+from sqlalchemy import BigInteger, case, or_, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import direct
 from storage.database import Transaction, before_commit
 from storage.locations import LocationRow
 from storage.types import time_field
@@ -59,12 +60,18 @@ async def lock(tx: Transaction, agency: str) -> AgencyRow:
 
 
 # In one statement and in a fixed order, right before the commit: two transactions cannot deadlock, and none waits long.
-_ADD = text("""
+_ADD = """
 INSERT INTO agencies AS a (agency, claim_attempts, upload_bytes)
-SELECT l.agency, 0, sum(d.bytes) FROM jsonb_to_recordset(CAST(:counted AS jsonb)) AS d(location text, bytes bigint)
+SELECT l.agency, 0, sum(d.bytes) FROM jsonb_to_recordset(CAST(%(counted)s AS jsonb)) AS d(location text, bytes bigint)
 JOIN locations AS l USING (location) GROUP BY l.agency ORDER BY l.agency
 ON CONFLICT (agency) DO UPDATE SET upload_bytes = greatest(0, a.upload_bytes + excluded.upload_bytes)
-""")
+"""
+# The assignment changes nothing: it locks a row that is there.
+_LOCKED = """
+INSERT INTO agencies AS a (agency, claim_attempts, upload_bytes)
+SELECT agency, 0, 0 FROM locations WHERE location = %(location)s
+ON CONFLICT (agency) DO UPDATE SET upload_bytes = a.upload_bytes RETURNING upload_bytes
+"""
 _COUNTED = "agency_bytes"
 
 
@@ -81,12 +88,11 @@ async def reserved_bytes(tx: Transaction, location: str) -> int:
 
     Other transactions wait for this one to end before they get this agency's, so the result stays valid.
     """
-    query = select(col(LocationRow.agency)).where(col(LocationRow.location) == location)
-    agency = (await tx.execute(query)).scalar_one_or_none()
-    if agency is None:
+    reserved = await direct.first(tx, _LOCKED, {"location": location})
+    if reserved is None:
         return 0
     counted: dict[str, int] = tx.info.get(_COUNTED, {})
-    return (await lock(tx, agency)).upload_bytes + counted.get(location, 0)
+    return int(reserved) + counted.get(location, 0)
 
 
 async def all_agencies(tx: Transaction) -> list[str]:
@@ -99,4 +105,4 @@ async def _flush(tx: Transaction) -> None:
     counted: dict[str, int] = tx.info.pop(_COUNTED, {})
     rows = [{"location": location, "bytes": more} for location, more in counted.items() if more]
     if rows:
-        await tx.execute(_ADD, {"counted": json.dumps(rows)})
+        await direct.run(tx, _ADD, {"counted": json.dumps(rows)})

@@ -17,12 +17,13 @@ publish by itself.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, bindparam, delete, func, or_, select, tuple_, update
 from sqlmodel import Field, SQLModel, col
 
-from storage import posts, rows
+from storage import direct, posts, rows
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
 from storage.posts import PostRow
@@ -70,6 +71,8 @@ class AttemptRow(SQLModel, table=True):
     media: dict[str, Any] = json_field()
 
 
+ATTEMPTS = direct.table_of(AttemptRow)
+
 ACCOUNT = "account"
 """The key in `AttemptRow.media` of the vendor's id of the account that the attempt was submitted for."""
 
@@ -80,9 +83,13 @@ def _is(location: str, post: str, number: int) -> ColumnElement[bool]:
 
 async def insert(tx: Transaction, row: AttemptRow) -> AttemptRow:
     """Add an attempt."""
-    tx.add(row)
-    await tx.flush()
+    await direct.run(tx, _insert(), direct.row_values(row))
     return row
+
+
+@lru_cache
+def _insert() -> str:
+    return direct.compiled(direct.inserted(AttemptRow))
 
 
 async def find(tx: Transaction, location: str, post: str, number: int) -> AttemptRow | None:
@@ -93,14 +100,21 @@ async def find(tx: Transaction, location: str, post: str, number: int) -> Attemp
 
 async def find_newest(tx: Transaction, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
     """Return a post as it is now and its newest attempt; None for each that does not exist."""
+    record = await (await direct.run(tx, _newest(), {"in_location": location, "of_post": post})).fetchone()
+    if record is None:
+        return None, None
+    attempt = record[len(posts.POSTS.columns) :]
+    return direct.built(PostRow, record), None if attempt[0] is None else direct.built(AttemptRow, attempt)
+
+
+@lru_cache
+def _newest() -> str:
+    post, attempt = posts.POSTS, ATTEMPTS
     newest = and_(
-        col(AttemptRow.location) == col(PostRow.location),
-        col(AttemptRow.post) == col(PostRow.id),
-        col(AttemptRow.number) == col(PostRow.attempt),
+        attempt.c.location == post.c.location, attempt.c.post == post.c.id, attempt.c.number == post.c.attempt
     )
-    query = select(PostRow, AttemptRow).outerjoin(AttemptRow, newest).where(rows.by_id(PostRow, location, post))
-    found = (await tx.execute(query.execution_options(populate_existing=True))).one_or_none()
-    return (None, None) if found is None else (found[0], found[1])
+    where = post.c.location == bindparam("in_location"), post.c.id == bindparam("of_post")
+    return direct.compiled(select(post, attempt).select_from(post.outerjoin(attempt, newest)).where(*where))
 
 
 async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
@@ -226,18 +240,22 @@ async def move(
     """
     if confirmed is not None:
         values["confirmed"] = confirmed
-    statement = (
-        update(AttemptRow)
-        .where(
-            _is(row.location, row.post, row.number),
-            col(AttemptRow.state) == row.state,
-            col(AttemptRow.confirmed) == row.confirmed,
-        )
-        .values(state=to, update_time=now, **values)
-        .returning(AttemptRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    return (await tx.execute(statement)).scalar_one_or_none()
+    named = direct.written(AttemptRow, {**values, "state": to, "update_time": now})
+    statement = _move(tuple(values))
+    named |= {"in_location": row.location, "of_post": row.post, "at_number": row.number}
+    named |= {"at_state": AttemptState(row.state).value, "at_confirmed": row.confirmed}
+    record = await (await direct.run(tx, statement, named)).fetchone()
+    return None if record is None else direct.built(AttemptRow, record)
+
+
+@lru_cache(maxsize=1000)
+def _move(names: tuple[str, ...]) -> str:
+    """Return the statement that moves an attempt and changes these further columns of it."""
+    c = ATTEMPTS.c
+    where = [c.location == bindparam("in_location"), c.post == bindparam("of_post"), c.number == bindparam("at_number")]
+    where += [c.state == bindparam("at_state"), c.confirmed == bindparam("at_confirmed")]
+    statement = update(ATTEMPTS).where(*where).values(direct.assignments([*names, "state", "update_time"]))
+    return direct.compiled(statement.returning(ATTEMPTS))
 
 
 async def remove_post(tx: Transaction, location: str, post: str, *, expect: PostState) -> bool:

@@ -6,13 +6,14 @@ Owns the table `connections`. Tokens have their own table (`storage/tokens.py`);
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Index, Text, and_, delete, exists, or_, select, text, update
+from sqlalchemy import Index, Text, and_, bindparam, delete, exists, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows, tokens
+from storage import direct, rows, tokens
 from storage.accounts import AccountRow, CreatorInfoRow
 from storage.database import Transaction, notify
 from storage.errors import NotFound
@@ -99,19 +100,23 @@ async def with_account(
     tx: Transaction, location: str, account: str
 ) -> tuple[AccountRow, ConnectionRow, CreatorInfoRow | None]:
     """Return an account, its connection and its creator info, however old, as they are now; raises NotFound."""
-    of_account = and_(
-        col(ConnectionRow.location) == col(AccountRow.location), col(ConnectionRow.id) == col(AccountRow.connection)
-    )
-    info = and_(
-        col(CreatorInfoRow.location) == col(AccountRow.location), col(CreatorInfoRow.account) == col(AccountRow.id)
-    )
-    query = select(AccountRow, ConnectionRow, CreatorInfoRow).join(ConnectionRow, of_account)
-    query = query.outerjoin(CreatorInfoRow, info)
-    query = query.where(rows.by_id(AccountRow, location, account)).execution_options(populate_existing=True)
-    found = (await tx.execute(query)).one_or_none()
+    found = await (await direct.run(tx, _with_account(), {"in_location": location, "of_id": account})).fetchone()
     if found is None:
         raise NotFound("account", account)
-    return found[0], found[1], found[2]
+    rest = found[direct.width(AccountRow) :]
+    info = rest[direct.width(ConnectionRow) :]
+    stored = None if info[0] is None else direct.built(CreatorInfoRow, info)
+    return direct.built(AccountRow, found), direct.built(ConnectionRow, rest), stored
+
+
+@lru_cache
+def _with_account() -> str:
+    account, connection, info = map(direct.table_of, (AccountRow, ConnectionRow, CreatorInfoRow))
+    of_account = and_(connection.c.location == account.c.location, connection.c.id == account.c.connection)
+    its_info = and_(info.c.location == account.c.location, info.c.account == account.c.id)
+    all_three = account.join(connection, of_account).outerjoin(info, its_info)
+    where = account.c.location == bindparam("in_location"), account.c.id == bindparam("of_id")
+    return direct.compiled(select(account, connection, info).select_from(all_three).where(*where))
 
 
 async def current(tx: Transaction, location: str, provider: str) -> ConnectionRow | None:

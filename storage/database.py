@@ -7,7 +7,7 @@ Does not know any table.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, NoReturn, cast
 
 import psycopg
@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from storage.engine import Limits, is_busy, is_unavailable, make_engine, raw_of, reason_of
-from storage.places import Places
+from storage.places import NoPlace, Places
 
 Transaction = AsyncSession
 """One transaction (or one read): the first argument of every storage function."""
@@ -123,40 +123,38 @@ class Database:
         Hooks registered with `before_commit` run last. Raises `DatabaseBusy`, and `DatabaseUnavailable` when the
         database is lost.
         """
-        async with self._place(), AsyncSession(self.engine, expire_on_commit=False) as tx:
-            try:
-                await _checked_out(tx)
-                yield tx
-                await tx.flush()
-                for hook in _hooks(tx).values():
-                    await hook(tx)
-                await tx.commit()
-            except (DBAPIError, psycopg.Error, PoolTimeout) as error:
-                if isinstance(error, psycopg.Error) and is_unavailable(error):
-                    # The raw connection was lost: SQLAlchemy does not know, and would try to roll back on it.
-                    await tx.invalidate()
-                self._raise(error)
+        async with self._session(self.engine) as tx:
+            yield tx
+            await tx.flush()
+            await _run_hooks(tx)
+            await tx.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A session for SELECTs: each statement sees what was committed when it started. Writing is not allowed."""
-        session = AsyncSession(self._reads, expire_on_commit=False, autoflush=False, info={"reads": True})
-        async with self._place(), session as tx:
-            try:
-                await _checked_out(tx)
-                yield tx
-            except (DBAPIError, psycopg.Error, PoolTimeout) as error:
-                self._raise(error)
+        async with self._session(self._reads, autoflush=False, info={"reads": True}) as tx:
+            yield tx
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        """Hold one of the pool's places for this kind of work until the block ends."""
-        async with AsyncExitStack() as held:
-            try:
-                await held.enter_async_context(self._places.place(CHECKOUT_SECONDS))
-            except TimeoutError:
-                raise self._no_connection() from None
-            yield
+    async def _session(self, engine: AsyncEngine, **options: Any) -> AsyncIterator[Transaction]:
+        """Yield a session with a connection, in one of the pool's places for this kind of work."""
+        try:
+            async with (
+                self._places.place(CHECKOUT_SECONDS),
+                AsyncSession(engine, expire_on_commit=False, **options) as tx,
+            ):
+                try:
+                    await _checked_out(tx)
+                    yield tx
+                except psycopg.Error as error:
+                    if is_unavailable(error):
+                        # The raw connection was lost: SQLAlchemy does not know, and would try to roll back on it.
+                        await tx.invalidate()
+                    raise
+        except NoPlace:
+            raise self._no_connection() from None
+        except (DBAPIError, psycopg.Error, PoolTimeout) as error:
+            self._raise(error)
 
     def _no_connection(self) -> DatabaseBusy:
         return DatabaseBusy(f"no connection was free within {CHECKOUT_SECONDS} s: {describe(self.url)}")
@@ -174,10 +172,12 @@ async def _checked_out(tx: Transaction) -> None:
     """Check a connection out without being interrupted: a cancelled checkout leaves it to the garbage collector."""
     checkout = asyncio.create_task(tx.connection())
     try:
-        _ = await asyncio.shield(checkout)
+        connection = await asyncio.shield(checkout)
     except asyncio.CancelledError:
         await asyncio.wait([checkout])
         raise
+    checked_out = connection.sync_connection
+    tx.info["raw"] = raw_of(checked_out) if checked_out is not None else None
 
 
 def before_commit(tx: Transaction, name: str, hook: Hook) -> None:
@@ -189,12 +189,17 @@ def before_commit(tx: Transaction, name: str, hook: Hook) -> None:
 
 async def notify(tx: Transaction, topic: str, key: str) -> None:
     """Notify every `storage.listener.Listener` of `topic` and `key` when this transaction commits."""
-    await tx.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": f"{topic} {key}"})
+    await direct(tx).execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload(topic, key)))
+
+
+def payload(topic: str, key: str) -> str:
+    """Return what a notification of `topic` and `key` says."""
+    return f"{topic} {key}"
 
 
 async def advisory_lock(tx: Transaction, name: str) -> None:
     """Acquire the advisory lock `name` until this transaction ends, waiting if necessary."""
-    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+    await direct(tx).execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
 
 
 async def try_advisory_lock(tx: Transaction, name: str) -> bool:
@@ -212,8 +217,16 @@ async def client_addresses(tx: Transaction) -> list[str]:
     return sorted({address or "this machine" for address in found.scalars()})
 
 
+def direct(tx: Transaction) -> psycopg.AsyncConnection[Any]:
+    """Return the psycopg connection of this transaction at once, for use outside of savepoints."""
+    return cast("psycopg.AsyncConnection[Any]", tx.info["raw"])
+
+
 async def raw_connection(tx: Transaction) -> psycopg.AsyncConnection[Any]:
-    """Return the psycopg connection of this transaction: its work is committed or rolled back with the rest."""
+    """Return the psycopg connection of this transaction: its work is committed or rolled back with the rest.
+
+    In a savepoint it begins that, which `direct` does not.
+    """
     proxy = await (await tx.connection()).get_raw_connection()
     return cast("psycopg.AsyncConnection[Any]", proxy.driver_connection)
 
@@ -236,6 +249,13 @@ def describe(url: str) -> str:
     host = parts.get("host") or parts.get("hostaddr") or "local socket"
     port = parts.get("port") or 5432
     return f"PostgreSQL at {host}:{port}, database {parts.get('dbname')!r}, user {parts.get('user')!r}"
+
+
+async def _run_hooks(tx: Transaction) -> None:
+    """Run the hooks in the order of their registration; a hook may register others."""
+    hooks = _hooks(tx)
+    while hooks:
+        await hooks.pop(next(iter(hooks)))(tx)
 
 
 def _hooks(tx: Transaction) -> dict[str, Hook]:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, select, text
 from sqlmodel import Field, SQLModel, col
 
+from storage import direct
 from storage.database import CHANNEL, Transaction, before_commit
 from storage.locations import locations_of
 from storage.types import json_field, time_field
@@ -66,9 +67,9 @@ COLUMNS = [col(getattr(EventTable, name)) for name in EventRow.__dataclass_field
 # One round trip: increment each location's counter (in a fixed order, so that no two transactions deadlock), number the
 # events from there in the order in which they were appended, and notify. Other transactions that write events of these
 # locations now wait for our commit, so the numbers are in commit order.
-_FLUSH = text("""
+_FLUSH = """
 WITH appended AS (
-    SELECT * FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e(
+    SELECT * FROM jsonb_to_recordset(CAST(%(events)s AS jsonb)) AS e(
         position int, location text, type text, subject text, create_time timestamptz, payload jsonb,
         provider_event_id text)
 ), counters AS (
@@ -84,8 +85,8 @@ WITH appended AS (
            type, subject, create_time, payload, provider_event_id
     FROM appended JOIN counters USING (location)
 )
-SELECT pg_notify(:channel, :topic || ' ' || location) FROM counters
-""")
+SELECT pg_notify(%(channel)s, %(topic)s::text || ' ' || location) FROM counters
+"""
 
 # Only whole prefixes: a gap in the remaining numbers would look like a lost event.
 _PRUNE = text("""
@@ -218,4 +219,4 @@ async def span(tx: Transaction, location: str) -> tuple[int, int]:
 
 async def _flush(tx: Transaction) -> None:
     appended = tx.info.pop("events", [])
-    await tx.execute(_FLUSH, {"events": f"[{','.join(appended)}]", "channel": CHANNEL, "topic": TOPIC})
+    await direct.run(tx, _FLUSH, {"events": f"[{','.join(appended)}]", "channel": CHANNEL, "topic": TOPIC})

@@ -10,13 +10,14 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage import seal
+from storage import direct, seal
 from storage.database import Database, Transaction
 from storage.key_ring import KeyRing
 from storage.types import AwareTime
@@ -150,8 +151,14 @@ async def get_secret(db: Database, ring: KeyRing, name: str) -> bytes:
 
 
 async def _data_keys(tx: Transaction, location: str) -> list[DataKeyTable]:
-    query = select(DataKeyTable).where(col(DataKeyTable.location) == location)
-    return list((await tx.execute(query)).scalars())
+    found = await direct.run(tx, _of_location(), {"in_location": location})
+    return [direct.built(DataKeyTable, record) for record in await found.fetchall()]
+
+
+@lru_cache
+def _of_location() -> str:
+    table = direct.table_of(DataKeyTable)
+    return direct.compiled(select(table).where(table.c.location == bindparam("in_location")))
 
 
 def _data_key_aad(location: str, version: int) -> str:

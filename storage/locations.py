@@ -5,11 +5,13 @@ Owns the table `locations`. Does not know whether a caller may use a location, n
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Index, Select, func, select, text, update
+from sqlalchemy import Index, Select, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import direct
 from storage.database import Transaction, notify
 from storage.states import LocationClaim
 from storage.types import state_field, time_field
@@ -68,8 +70,14 @@ async def keep(tx: Transaction, location: str) -> str | None:
     """Keep a location from being moved or released until the transaction ends, and return its agency, or None; called
     before its rows are locked.
     """
-    query = select(col(LocationRow.agency)).where(col(LocationRow.location) == location)
-    return (await tx.execute(query.with_for_update(read=True, key_share=True))).scalar_one_or_none()
+    agency: str | None = await direct.first(tx, _keep(), {"of_location": location})
+    return agency
+
+
+@lru_cache
+def _keep() -> str:
+    query = select(col(LocationRow.agency)).where(col(LocationRow.location) == bindparam("of_location"))
+    return direct.compiled(query.with_for_update(read=True, key_share=True))
 
 
 async def strengthen(tx: Transaction, location: str, by: LocationClaim) -> None:

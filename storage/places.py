@@ -5,8 +5,8 @@ here, and neither is the pool.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
@@ -49,6 +49,10 @@ def upkeep() -> Iterator[None]:
         _kind.reset(token)
 
 
+class NoPlace(TimeoutError):
+    """No place was free in time."""
+
+
 @dataclass(slots=True)
 class _Share:
     """One location's share of one kind of work, and how many tasks hold or want a place of it."""
@@ -74,7 +78,7 @@ class Places:
 
     @asynccontextmanager
     async def place(self, seconds: float) -> AsyncIterator[None]:
-        """Hold a place until the block ends; raises TimeoutError if none is free within `seconds`.
+        """Hold a place until the block ends; raises NoPlace if none is free within `seconds`.
 
         Upkeep needs none, and neither does a task that holds one already: it would wait for itself.
         """
@@ -82,26 +86,31 @@ class Places:
         if kind is Kind.UPKEEP or (before is not None and before is task):
             yield
             return
-        async with AsyncExitStack() as held:
-            async with asyncio.timeout(seconds):
-                await self._take(held, kind, _location.get())
+        with self._share(kind, _location.get()) as share:
+            wanted = [self._kinds[kind], self._all] if share is None else [share.places, self._kinds[kind], self._all]
+            # Without a timer where nobody waits, as nearly always: then no place is waited for.
+            if any(each.locked() for each in wanted):
+                try:
+                    async with asyncio.timeout(seconds):
+                        await _take(wanted)
+                except TimeoutError:
+                    raise NoPlace from None
+            else:
+                await _take(wanted)
             _holder.set(task)
             try:
                 yield
             finally:
                 _holder.set(before)
-
-    async def _take(self, held: AsyncExitStack, kind: Kind, location: str) -> None:
-        """Take the location's place first: those who wait for it keep nobody else waiting."""
-        if location:
-            share = held.enter_context(self._share(kind, location))
-            await held.enter_async_context(share.places)
-        await held.enter_async_context(self._kinds[kind])
-        await held.enter_async_context(self._all)
+                for each in wanted:
+                    each.release()
 
     @contextmanager
-    def _share(self, kind: Kind, location: str) -> Iterator[_Share]:
-        """Yield the location's share, which exists as long as somebody uses it."""
+    def _share(self, kind: Kind, location: str) -> Iterator[_Share | None]:
+        """Yield the location's share, which exists as long as somebody uses it; None for work in no location."""
+        if not location:
+            yield None
+            return
         share = self._locations.setdefault((kind, location), _Share(asyncio.Semaphore(self._of_location)))
         share.tasks += 1
         try:
@@ -110,3 +119,16 @@ class Places:
             share.tasks -= 1
             if not share.tasks:
                 del self._locations[kind, location]
+
+
+async def _take(wanted: Sequence[asyncio.Semaphore]) -> None:
+    """Take a place of each, all or none: the location's first, as those who wait for it keep nobody else waiting."""
+    taken: list[asyncio.Semaphore] = []
+    try:
+        for each in wanted:
+            await each.acquire()
+            taken.append(each)
+    except BaseException:
+        for each in taken:
+            each.release()
+        raise

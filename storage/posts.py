@@ -6,6 +6,7 @@ while a post is unfinished: even if its job is lost, the sweeper finds the post 
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -14,19 +15,25 @@ from sqlalchemy import (
     Index,
     Text,
     and_,
+    any_,
+    bindparam,
     case,
     func,
+    literal_column,
     or_,
     select,
     text,
     tuple_,
+    type_coerce,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
-from storage.database import Transaction, notify
+from storage import direct, rows
+from storage.database import Transaction
+from storage.errors import AlreadyExists
 from storage.locations import locations_of
 from storage.states import PostState
 from storage.types import as_text, json_field, json_or_null, state_field, time_field
@@ -113,6 +120,9 @@ class PostRow(SQLModel, table=True):
         return self.provider_post_ids or [id for id in (self.provider_post_id,) if id]
 
 
+POSTS = direct.table_of(PostRow)
+
+
 def cache_key(location: str, post: str) -> str:
     """Return the cache key of one post."""
     return f"{location}|{post}"
@@ -120,9 +130,18 @@ def cache_key(location: str, post: str) -> str:
 
 async def insert(tx: Transaction, row: PostRow) -> PostRow:
     """Add a post; raises AlreadyExists when the location has one with that id."""
-    await rows.insert_new(tx, "post", row)
-    await notify(tx, TOPIC, cache_key(row.location, row.id))
+    values = direct.row_values(row) | direct.notified(TOPIC, cache_key(row.location, row.id))
+    if await (await direct.run(tx, _insert(), values)).fetchone() is None:
+        raise AlreadyExists("post", row.id)
     return row
+
+
+@lru_cache
+def _insert() -> str:
+    # Of two transactions that choose the same id at the same time the second waits here for the first.
+    new = pg_insert(POSTS).values(direct.assignments(POSTS.columns.keys())).on_conflict_do_nothing()
+    added = new.returning(POSTS.c.id).cte("added")
+    return direct.compiled(select(direct.NOTIFY).select_from(added))
 
 
 async def find_many(tx: Transaction, location: str, ids: Sequence[str]) -> Sequence[PostRow]:
@@ -155,15 +174,26 @@ async def change(
     """Set columns of a post that is in one of the expected states (and at the expected attempt and version); return
     None when it is not.
     """
-    where = and_(rows.by_id(PostRow, location, post), col(PostRow.state).in_(expect))
-    if at_attempt is not None:
-        where = and_(where, col(PostRow.attempt) == at_attempt)
-    if at_version is not None:
-        where = and_(where, col(PostRow.version) == at_version)
-    row = await rows.change(tx, PostRow, where, now, **values)
-    if row is not None:
-        await notify(tx, TOPIC, cache_key(location, post))
-    return row
+    statement = _change(tuple(values), at_attempt is not None, at_version is not None)
+    named = direct.written(PostRow, {**values, "update_time": now}) | direct.notified(TOPIC, cache_key(location, post))
+    named |= {"in_location": location, "post": post, "expect": [PostState(state).value for state in expect]}
+    named |= {"at_attempt": at_attempt, "at_version": at_version}
+    record = await (await direct.run(tx, statement, named)).fetchone()
+    return None if record is None else direct.built(PostRow, record)
+
+
+@lru_cache(maxsize=1000)
+def _change(names: tuple[str, ...], at_attempt: bool, at_version: bool) -> str:
+    """Return the statement that changes these columns of a post and notifies of it."""
+    c = POSTS.c
+    where = [c.location == bindparam("in_location"), c.id == bindparam("post")]
+    where += [type_coerce(c.state, Text) == any_(bindparam("expect", type_=ARRAY(Text)))]
+    where += [c.attempt == bindparam("at_attempt")] if at_attempt else []
+    where += [c.version == bindparam("at_version")] if at_version else []
+    version = c.version + literal_column("1")
+    statement = update(POSTS).where(*where).values({**direct.assignments([*names, "update_time"]), "version": version})
+    changed = statement.returning(POSTS).cte("changed")
+    return direct.compiled(select(changed, direct.NOTIFY))
 
 
 async def idle_with_query(tx: Transaction, after: tuple[str, str], limit: int) -> list[PostRow]:

@@ -6,12 +6,14 @@ Does not know any table.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Update, and_, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, exists, select, tuple_, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
+from storage import direct
 from storage.database import Transaction, advisory_lock
 from storage.errors import AlreadyExists, NotFound
 
@@ -51,8 +53,23 @@ async def insert_new(tx: Transaction, kind: str, row: Resource) -> None:
 
 async def find(tx: Transaction, table: type[R], location: str, id: str, *, lock: bool = False) -> R | None:
     """Return the row as it is now, or None; `lock` locks it until the transaction ends."""
+    if tx.info.get("reads") and not lock:
+        return await _read(tx, table, location, id)
     query = select(table).where(by_id(table, location, id)).execution_options(populate_existing=True)
     return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+
+
+async def _read(tx: Transaction, table: type[R], location: str, id: str) -> R | None:
+    """Return the row as it is now, or None, where nothing is changed in it."""
+    record = await (await direct.run(tx, _by_id(table), {"in_location": location, "of_id": id})).fetchone()
+    return None if record is None else direct.built(table, record)
+
+
+@lru_cache
+def _by_id(table: type[Any]) -> str:
+    c = direct.table_of(table).c
+    where = c.location == bindparam("in_location"), c.id == bindparam("of_id")
+    return direct.compiled(select(direct.table_of(table)).where(*where))
 
 
 async def get(tx: Transaction, table: type[R], kind: str, location: str, id: str, *, lock: bool = False) -> R:

@@ -7,12 +7,14 @@ Leases use the database's clock, so that replicas need not agree on the time.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, and_, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Index, and_, bindparam, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import direct
 from storage.database import Transaction, notify
 from storage.types import time_field
 
@@ -78,8 +80,15 @@ def _is(location: str, connection: str) -> ColumnElement[bool]:
 
 async def find(tx: Transaction, location: str, connection: str) -> TokenRow | None:
     """Return the row as it is now, or None."""
-    query = select(TokenRow).where(_is(location, connection)).execution_options(populate_existing=True)
-    return (await tx.execute(query)).scalar_one_or_none()
+    record = await (await direct.run(tx, _find(), {"in_location": location, "of_connection": connection})).fetchone()
+    return None if record is None else direct.built(TokenRow, record)
+
+
+@lru_cache
+def _find() -> str:
+    table = direct.table_of(TokenRow)
+    where = table.c.location == bindparam("in_location"), table.c.connection == bindparam("of_connection")
+    return direct.compiled(select(table).where(*where))
 
 
 async def expiries(

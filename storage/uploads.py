@@ -6,6 +6,7 @@ was written, so `committed_size` never counts bytes that are not stored.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -14,12 +15,14 @@ from sqlalchemy import (
     Index,
     and_,
     any_,
+    bindparam,
     case,
     column,
     delete,
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     table,
@@ -29,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel, col
 
-from storage import agencies, rows
+from storage import agencies, direct, rows
 from storage.database import Transaction, advisory_lock
 from storage.errors import NotFound
 from storage.locations import keep, locations_of
@@ -86,16 +89,24 @@ class UploadPartRow(SQLModel, table=True):
     key: str
 
 
+UPLOADS = direct.table_of(UploadRow)
+PARTS = direct.table_of(UploadPartRow)
+
+
 def _is(location: str, upload: str) -> ColumnElement[bool]:
     return rows.by_id(UploadRow, location, upload)
 
 
 async def insert(tx: Transaction, row: UploadRow) -> UploadRow:
     """Add an upload."""
-    tx.add(row)
-    await tx.flush()
+    await direct.run(tx, _insert(), direct.row_values(row))
     agencies.count_bytes(tx, row.location, _reserved(row.size_bytes, row.committed_size))
     return row
+
+
+@lru_cache
+def _insert() -> str:
+    return direct.compiled(direct.inserted(UploadRow))
 
 
 async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False) -> UploadRow:
@@ -111,24 +122,33 @@ async def is_complete(tx: Transaction, location: str, upload: str) -> bool:
 
 async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadPartRow]:
     """Return all parts in the order of their bytes."""
-    query = (
-        select(UploadPartRow)
-        .where(col(UploadPartRow.location) == location, col(UploadPartRow.upload) == upload)
-        .order_by(col(UploadPartRow.first))
-    )
-    return (await tx.execute(query)).scalars().all()
+    found = await direct.run(tx, _parts(), {"in_location": location, "of_upload": upload})
+    return [direct.built(UploadPartRow, record) for record in await found.fetchall()]
+
+
+@lru_cache
+def _parts() -> str:
+    c = PARTS.c
+    of_upload = c.location == bindparam("in_location"), c.upload == bindparam("of_upload")
+    return direct.compiled(select(PARTS).where(*of_upload).order_by(c.first))
 
 
 async def with_parts(tx: Transaction, location: str, upload: str) -> tuple[UploadRow, Sequence[UploadPartRow]]:
     """Return an upload and all its parts in the order of their bytes; raises NotFound."""
-    of_upload = and_(
-        col(UploadPartRow.location) == col(UploadRow.location), col(UploadPartRow.upload) == col(UploadRow.id)
-    )
-    query = select(UploadRow, UploadPartRow).outerjoin(UploadPartRow, of_upload).where(_is(location, upload))
-    found: Sequence[Any] = (await tx.execute(query.order_by(col(UploadPartRow.first)))).all()
+    found = await (await direct.run(tx, _with_parts(), {"in_location": location, "of_id": upload})).fetchall()
     if not found:
         raise NotFound("upload", upload)
-    return found[0][0], [part for _, part in found if part is not None]
+    listed = [record[len(UPLOADS.columns) :] for record in found]
+    parts = [direct.built(UploadPartRow, record) for record in listed if record[0] is not None]
+    return direct.built(UploadRow, found[0]), parts
+
+
+@lru_cache
+def _with_parts() -> str:
+    of_upload = and_(PARTS.c.location == UPLOADS.c.location, PARTS.c.upload == UPLOADS.c.id)
+    where = UPLOADS.c.location == bindparam("in_location"), UPLOADS.c.id == bindparam("of_id")
+    both = select(UPLOADS, PARTS).select_from(UPLOADS.outerjoin(PARTS, of_upload))
+    return direct.compiled(both.where(*where).order_by(PARTS.c.first))
 
 
 async def last_key(tx: Transaction, location: str, upload: str, end: int) -> str:
@@ -148,60 +168,71 @@ async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetim
     open.
     """
     await keep(tx, part.location)
-    statement = (
-        update(UploadRow)
-        .where(
-            _is(part.location, part.upload),
-            col(UploadRow.committed_size) == part.first,
-            col(UploadRow.state) == UploadState.OPEN,
-        )
-        .values(committed_size=part.first + part.size, expire_time=expire_time)
-        .returning(col(UploadRow.size_bytes))
-    )
-    declared = (await tx.execute(statement)).scalar_one_or_none()
+    end = part.first + part.size
+    grown = direct.written(UploadRow, {"committed_size": end, "expire_time": expire_time})
+    where = {"in_location": part.location, "of_id": part.upload, "at_size": part.first}
+    declared: int | None = await direct.first(tx, _grow(), grown | where)
     if declared is None:
         return False
-    tx.add(part)
-    await tx.flush()
+    await direct.run(tx, _insert_part(), direct.row_values(part))
     more = _reserved(declared, part.first + part.size) - _reserved(declared, part.first)
     agencies.count_bytes(tx, part.location, more)
     return True
+
+
+@lru_cache
+def _grow() -> str:
+    new = direct.assignments(["committed_size", "expire_time"])
+    return direct.compiled(update(UPLOADS).where(*_open_at()).values(new).returning(UPLOADS.c.size_bytes))
+
+
+@lru_cache
+def _insert_part() -> str:
+    return direct.compiled(direct.inserted(UploadPartRow))
+
+
+def _open_at() -> list[ColumnElement[bool]]:
+    """Match an upload that is open and has a number of committed bytes."""
+    c = UPLOADS.c
+    where = [c.location == bindparam("in_location"), c.id == bindparam("of_id")]
+    return [*where, c.committed_size == bindparam("at_size"), c.state == literal_column(f"'{UploadState.OPEN}'")]
 
 
 async def complete(
     tx: Transaction, location: str, upload: str, *, size: int, sha256: str, expire_time: datetime
 ) -> UploadRow | None:
     """Complete an open upload with `size` committed bytes and return it; None when it no longer is one."""
-    declared = (await tx.execute(select(col(UploadRow.size_bytes)).where(_is(location, upload)))).scalar_one_or_none()
-    statement = (
-        update(UploadRow)
-        .where(
-            _is(location, upload),
-            col(UploadRow.committed_size) == size,
-            col(UploadRow.state) == UploadState.OPEN,
-        )
-        .values(state=UploadState.COMPLETE, size_bytes=size, sha256=sha256, expire_time=expire_time)
-        .returning(UploadRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    row: UploadRow | None = (await tx.execute(statement)).scalar_one_or_none()
-    if row is not None:
-        agencies.count_bytes(tx, location, size - _reserved(declared or 0, size))
-    return row
+    new = {"state": UploadState.COMPLETE, "size_bytes": size, "sha256": sha256, "expire_time": expire_time}
+    where = {"in_location": location, "of_id": upload, "at_size": size}
+    record = await (await direct.run(tx, _complete(), direct.written(UploadRow, new) | where)).fetchone()
+    if record is None:
+        return None
+    agencies.count_bytes(tx, location, size - _reserved(record[-1], size))
+    return direct.built(UploadRow, record)
+
+
+@lru_cache
+def _complete() -> str:
+    """Return the statement that completes an upload and returns it, with the size that was declared before."""
+    before = UPLOADS.alias("before")
+    same = before.c.location == UPLOADS.c.location, before.c.id == UPLOADS.c.id
+    new = direct.assignments(["state", "size_bytes", "sha256", "expire_time"])
+    statement = update(UPLOADS).where(*_open_at(), *same).values(new)
+    return direct.compiled(statement.returning(UPLOADS, before.c.size_bytes))
 
 
 async def save_media(tx: Transaction, location: str, upload: str, media: dict[str, Any]) -> None:
     """Store the probe result of a complete upload, unless there is one already."""
-    statement = (
-        update(UploadRow)
-        .where(
-            _is(location, upload),
-            col(UploadRow.state) == UploadState.COMPLETE,
-            col(UploadRow.media).is_(None),
-        )
-        .values(media=media)
-    )
-    await tx.execute(statement)
+    where = {"in_location": location, "of_id": upload}
+    await direct.run(tx, _save_media(), direct.written(UploadRow, {"media": media}) | where)
+
+
+@lru_cache
+def _save_media() -> str:
+    c = UPLOADS.c
+    where = [c.location == bindparam("in_location"), c.id == bindparam("of_id"), c.media.is_(None)]
+    where += [c.state == literal_column(f"'{UploadState.COMPLETE}'")]
+    return direct.compiled(update(UPLOADS).where(*where).values(direct.assignments(["media"])))
 
 
 async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> list[str]:

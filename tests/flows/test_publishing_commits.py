@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import psycopg
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from socialgateway.v1 import connection_pb2
 from storage.database import Database
-from storage.engine import raw_of
+from storage.engine import PoolConnection, raw_of
 from tests.chaos import processes
 from tests.fixtures.app import running, simulated, target_of
 from tests.fixtures.client import Client
@@ -52,10 +53,18 @@ def counted(database: Database) -> Iterator[list[str]]:
         if raw_of(connection).autocommit and belongs_to_a_post(statement):
             seen.append(statement)
 
+    run = PoolConnection.execute
+
+    async def executed_directly(connection: PoolConnection, statement: Any, *values: Any, **options: Any) -> Any:
+        if connection.autocommit and belongs_to_a_post(str(statement)):
+            seen.append(str(statement))
+        return await run(connection, statement, *values, **options)
+
     event.listen(engine, "commit", committed)
     event.listen(engine, "before_cursor_execute", executed)
     try:
-        yield seen
+        with patch.object(PoolConnection, "execute", executed_directly):
+            yield seen
     finally:
         event.remove(engine, "commit", committed)
         event.remove(engine, "before_cursor_execute", executed)

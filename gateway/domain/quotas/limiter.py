@@ -14,7 +14,7 @@ import structlog
 
 from gateway import deadline
 from gateway.domain.context import Domain, EndedCall
-from gateway.domain.quotas import ledger, sliding_window
+from gateway.domain.quotas import ledger
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
 from providers.capabilities import QuotaRule
@@ -157,10 +157,9 @@ async def _release(domain: Domain, call: EndedCall) -> None:
 
 async def _restamp(tx: Transaction, domain: Domain, call: EndedCall) -> None:
     """Replace a slot's stamp by when its call ended."""
-    row = await quotas.lock(tx, call.key, call.metric, domain.clock())
     # Also when the stamp is gone, because this process was frozen for longer than a call may take: the vendor has
     # seen the call.
-    row.stamps = sorted([*sliding_window.without(row.stamps, call.stamp), call.at])
+    await quotas.restamp(tx, call.key, call.metric, call.stamp, call.at, domain.clock())
 
 
 async def record_refusal(domain: Domain, subject: Subject, metric: str, retry_after: timedelta) -> None:
