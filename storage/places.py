@@ -1,4 +1,4 @@
-"""Who may hold how many of a pool's connections at once: calls and jobs, and within each one location.
+"""Who may hold how many of a pool's connections at once: calls and jobs, and within each one agency and one location.
 
 Owns the shares and the waiting for one. Work says once, in its task, what it is; which statements it runs is not known
 here, and neither is the pool.
@@ -6,10 +6,11 @@ here, and neither is the pool.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import Enum
+
+from storage.fair import NOBODY, SHARE, FairPlaces, Tenant
 
 KEPT = 2
 """How many places calls leave to jobs, and jobs to calls, in a pool that is large enough."""
@@ -25,7 +26,7 @@ class Kind(Enum):
 
 
 _kind: ContextVar[Kind] = ContextVar("kind of work", default=Kind.CALLS)
-_location: ContextVar[str] = ContextVar("location of the work", default="")
+_tenant: ContextVar[Tenant] = ContextVar("tenant of the work", default=NOBODY)
 _holder: ContextVar["asyncio.Task[object] | None"] = ContextVar("task that holds a place", default=None)
 
 
@@ -34,9 +35,14 @@ def work_for(kind: Kind) -> None:
     _kind.set(kind)
 
 
-def work_in(location: str) -> None:
-    """Say in which location this task, and every task that it creates from now on, works."""
-    _location.set(location)
+def work_in(tenant: Tenant) -> None:
+    """Say for which tenant this task, and every task that it creates from now on, works."""
+    _tenant.set(tenant)
+
+
+def tenant() -> Tenant:
+    """Return for which tenant the current task works."""
+    return _tenant.get()
 
 
 @contextmanager
@@ -49,28 +55,18 @@ def upkeep() -> Iterator[None]:
         _kind.reset(token)
 
 
-@dataclass(slots=True)
-class _Share:
-    """One location's share of one kind of work, and how many tasks hold or want a place of it."""
-
-    places: asyncio.Semaphore
-    tasks: int = 0
-
-
 class Places:
     """The shares of a pool of `size` connections.
 
-    A location has at most half of what its kind of work has: rows of one location that somebody keeps locked do not
-    hold up the others.
+    A location has at most half of what its kind of work has, and an agency `share` of what others leave: rows of one
+    tenant that somebody keeps locked do not hold up the others.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, share: float = SHARE) -> None:
         """Divide `size` connections; a pool that is too small to be divided is shared."""
         most = max(1, size - 1 - KEPT)
         self._all = asyncio.Semaphore(max(1, size - 1))
-        self._kinds = {kind: asyncio.Semaphore(most) for kind in (Kind.CALLS, Kind.JOBS)}
-        self._of_location = max(1, most // 2)
-        self._locations: dict[tuple[Kind, str], _Share] = {}
+        self._kinds = {kind: FairPlaces(most, share=share) for kind in (Kind.CALLS, Kind.JOBS)}
 
     @asynccontextmanager
     async def place(self, seconds: float) -> AsyncIterator[None]:
@@ -82,31 +78,19 @@ class Places:
         if kind is Kind.UPKEEP or (before is not None and before is task):
             yield
             return
-        async with AsyncExitStack() as held:
-            async with asyncio.timeout(seconds):
-                await self._take(held, kind, _location.get())
-            _holder.set(task)
+        places, whose = self._kinds[kind], _tenant.get()
+        async with asyncio.timeout(seconds):
+            # The kind's place first: those who wait for it keep nobody else waiting.
+            await places.wait(whose)
             try:
-                yield
-            finally:
-                _holder.set(before)
-
-    async def _take(self, held: AsyncExitStack, kind: Kind, location: str) -> None:
-        """Take the location's place first: those who wait for it keep nobody else waiting."""
-        if location:
-            share = held.enter_context(self._share(kind, location))
-            await held.enter_async_context(share.places)
-        await held.enter_async_context(self._kinds[kind])
-        await held.enter_async_context(self._all)
-
-    @contextmanager
-    def _share(self, kind: Kind, location: str) -> Iterator[_Share]:
-        """Yield the location's share, which exists as long as somebody uses it."""
-        share = self._locations.setdefault((kind, location), _Share(asyncio.Semaphore(self._of_location)))
-        share.tasks += 1
+                await self._all.acquire()
+            except BaseException:
+                places.leave(whose)
+                raise
+        _holder.set(task)
         try:
-            yield share
+            yield
         finally:
-            share.tasks -= 1
-            if not share.tasks:
-                del self._locations[kind, location]
+            _holder.set(before)
+            self._all.release()
+            places.leave(whose)

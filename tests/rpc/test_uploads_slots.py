@@ -116,7 +116,7 @@ def test_processes_of_one_machine_share_what_one_has() -> None:
     """Two have half the streams and half the memory each; however many there are, each takes a stream."""
     half = UploadSlots.shared_by(2)
     assert (32, 8, MEMORY // 2) == (half.max_streams, half.max_per_location, half.memory)
-    half.streams = half.max_streams
+    half.places.busy = half.max_streams
     assert MIB == half.part_size()
     assert (1, 1) == ((most := UploadSlots.shared_by(64)).max_streams, most.max_per_location)
     assert (64, 16, MEMORY) == ((alone := UploadSlots.shared_by(1)).max_streams, alone.max_per_location, alone.memory)

@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from gateway import turn
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads as upload_rules
 from gateway.errors import GatewayUnavailable
@@ -19,7 +20,8 @@ from gateway.media.facts import VERSION, MediaFacts
 from gateway.media.probe import ProbeFailed
 from gateway.media.types import Kind
 from storage import uploads
-from storage.places import work_in
+from storage.fair import Tenant
+from storage.places import tenant, work_in
 from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
@@ -48,19 +50,20 @@ def look_ahead(domain: Domain, file: UploadRow) -> None:
     If too many wait already, or this process ends before its turn, it is probed when a post needs it.
     """
     if types.kind_of(file.mime_type) is not Kind.SHEET:
-        domain.prober.later(file.location, partial(_look_ahead, domain, file.location, file.id))
+        whose = tenant()._replace(location=file.location)
+        domain.prober.later(whose, partial(_look_ahead, domain, file.id, whose))
 
 
-async def _look_ahead(domain: Domain, location: str, upload: str) -> None:
-    work_in(location)
+async def _look_ahead(domain: Domain, upload: str, whose: Tenant) -> None:
+    work_in(whose)
     try:
         # Read again: meanwhile it may have been deleted, or a post may have been first.
-        file, parts = await upload_rules.get_with_parts(domain, location, upload)
+        file, parts = await upload_rules.get_with_parts(domain, whose.location, upload)
         if file.state == UploadState.COMPLETE:
             await _facts(domain, file, parts)
     except Exception as error:
         # Nothing is stored, and whoever needs the facts will meet the same.
-        log.info("media.not_looked_ahead", upload=f"{location}/{upload}", error=type(error).__name__)
+        log.info("media.not_looked_ahead", upload=f"{whose.location}/{upload}", error=type(error).__name__)
 
 
 async def _facts(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow] | None = None) -> MediaFacts:
@@ -77,6 +80,7 @@ async def _facts(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow]
 
 
 async def _probe(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow] | None) -> MediaFacts:
+    turn.end()
     if parts is None:
         async with domain.db.read() as tx:
             parts = await uploads.parts(tx, file.location, file.id)
@@ -86,7 +90,7 @@ async def _probe(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow]
         pieces = upload_rules.read_parts(domain, stored, file.location, file.id, first, end)
         return b"".join([piece async for piece in pieces])
 
-    facts = await domain.prober.look(file.size_bytes, read)
+    facts = await domain.prober.look(file.size_bytes, read, tenant())
     async with domain.db.transaction() as tx:
         await uploads.save_media(tx, file.location, file.id, facts.to_json())
     log.info("media.probed", upload=f"{file.location}/{file.id}", container=facts.container, trouble=facts.trouble)
