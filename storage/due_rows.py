@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Index, text
 
 from storage.database import Transaction
-from storage.fair import FairPlaces, Tenant
+from storage.fair import Tenant
 
 STEPS = 500
 """How many locations of an agency are looked at, at most: many may have only what is due later."""
@@ -43,14 +43,17 @@ LATERAL (
         WHERE found < :most AND steps < :steps AND (half = 0 OR following.location <= last.location)
     )
     (SELECT half, walk.location, there.id, there.due FROM walk, LATERAL (
-        SELECT {id} AS id, {due} AS due FROM {table}
-        WHERE {part} AND agency = agencies.agency AND {location} = walk.location AND {due} <= :now
-        ORDER BY {due} LIMIT :most
+        SELECT {id} AS id, {due} AS due FROM {table} WHERE {part}
+            -- Not `agency =`: then PostgreSQL may prefer the index of all agencies, and read what is due of the others.
+            AND (agency, {location}, {due}) >= (agencies.agency, walk.location, '-infinity')
+            AND (agency, {location}, {due}) <= (agencies.agency, walk.location, :now)
+        ORDER BY agency, {location}, {due} LIMIT :most
     ) AS there WHERE walk.due <= :now)
     UNION ALL
     -- Should the walk have ended among locations that have nothing due, the oldest come first, as ever.
-    (SELECT 2, {location}, {id}, {due} FROM {table} WHERE {part} AND agency = agencies.agency AND {due} <= :now
-    ORDER BY {due} LIMIT :most)
+    (SELECT 2, {location}, {id}, {due} FROM {table} WHERE {part}
+        AND (agency, {due}) >= (agencies.agency, '-infinity') AND (agency, {due}) <= (agencies.agency, :now)
+    ORDER BY agency, {due} LIMIT :most)
 ) AS found
 WHERE agencies.due <= :now
 ORDER BY agencies.agency, found.half, found.location, found.due
@@ -76,6 +79,12 @@ class DueRows:
         """The condition of the rows that are due at some time."""
         return f"{self.due} IS NOT NULL" + (f" AND {self.condition}" if self.condition else "")
 
+    @property
+    def statement(self) -> str:
+        """The SQL of `find`."""
+        columns = {"table": self.table, "due": self.due, "location": self.location, "id": self.id, "part": self.part}
+        return _FIND.format(**columns)
+
     def indexes(self) -> tuple[Index, Index]:
         """Return the indexes of the statement."""
         name, where = f"{self.table}_due{self.name}", text(self.part)
@@ -90,19 +99,8 @@ class DueRows:
         """Return tenants and ids of rows that are due, up to `most` of each agency's locations, those after the
         location that was served `last` first, and within a location the longest due first.
         """
-        columns = {"table": self.table, "due": self.due, "location": self.location, "id": self.id, "part": self.part}
         last = last or {}
         served = {"agencies": list(last), "served": list(last.values())}
-        found = await tx.execute(text(_FIND.format(**columns)), {"now": now, "most": most, "steps": STEPS, **served})
+        found = await tx.execute(text(self.statement), {"now": now, "most": most, "steps": STEPS, **served})
         # Once each, where it came first.
         return list(dict.fromkeys((Tenant(agency, location), id) for agency, location, id in found.all()))
-
-    async def reserve(
-        self, tx: Transaction, now: datetime, places: FairPlaces, most: int | None = None
-    ) -> list[tuple[Tenant, str]]:
-        """Take places for the rows whose turn it is, and return them, with their tenants; whoever does not begin one
-        gives its place back.
-        """
-        # As many more as hold places: those of a location may all be under way already.
-        wanted = places.size if most is None else min(places.size, most + places.busy)
-        return places.reserve(await self.find(tx, now, wanted, places.turns.last), most)

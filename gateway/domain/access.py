@@ -57,8 +57,7 @@ class ConnectionAccess:
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
         """Occupy a slot of one of the connection's quotas: the last step before a call is sent."""
-        turn.end()
-        async with AsyncExitStack() as stack:
+        async with turn.paused(), AsyncExitStack() as stack:
             with self._nothing_sent():
                 slot = limiter.slot(self.domain, await self._subject(), metric, background=self.background)
                 self._estimates[metric] = await stack.enter_async_context(slot)

@@ -17,7 +17,7 @@ from storage.fair import SHARE, FairPlaces, Tenant
 
 RETRY = timedelta(seconds=1)
 
-AT_ONCE = 16
+AT_ONCE = 8
 """How many calls are worked on at the same time; the others wait for their agency's turn. One that waits for a vendor
 does not count.
 """
@@ -69,8 +69,7 @@ class Limits:
 
     @asynccontextmanager
     async def turn(self, caller: Caller) -> AsyncIterator[None]:
-        """Work on a call until the block ends, or until it waits for somebody else, after waiting for its turn."""
+        """Work on a call until the block ends, after waiting for its turn."""
         tenant = Tenant(caller.agency)
-        await self._at_once.wait(tenant)
-        with turn.held(lambda: self._at_once.leave(tenant)):
+        async with turn.held(lambda: self._at_once.wait(tenant), lambda: self._at_once.leave(tenant)):
             yield

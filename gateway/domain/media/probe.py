@@ -6,7 +6,7 @@ Owns that rule, and what a failed probe means. How a file is probed is `gateway/
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -34,6 +34,13 @@ async def facts_of(domain: Domain, files: Sequence[UploadRow]) -> dict[str, Medi
     Raises GatewayUnavailable if this machine cannot probe now, MediaInvalid if bytes are missing.
     """
     complete = {file.id: file for file in files if file.state == UploadState.COMPLETE}
+    if all(_is_known(file) for file in complete.values()):
+        return {id: MediaFacts.from_json(file.media or {}) for id, file in complete.items()}
+    async with turn.paused():
+        return await _probed(domain, complete)
+
+
+async def _probed(domain: Domain, complete: Mapping[str, UploadRow]) -> dict[str, MediaFacts]:
     probes = [asyncio.ensure_future(_facts(domain, file)) for file in complete.values()]
     try:
         return dict(zip(complete, await asyncio.gather(*probes), strict=True))
@@ -66,9 +73,13 @@ async def _look_ahead(domain: Domain, upload: str, whose: Tenant) -> None:
         log.info("media.not_looked_ahead", upload=f"{whose.location}/{upload}", error=type(error).__name__)
 
 
+def _is_known(file: UploadRow) -> bool:
+    return file.media is not None and file.media.get("version") == VERSION
+
+
 async def _facts(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow] | None = None) -> MediaFacts:
-    if file.media is not None and file.media.get("version") == VERSION:
-        return MediaFacts.from_json(file.media)
+    if _is_known(file):
+        return MediaFacts.from_json(file.media or {})
     try:
         facts = await domain.prober.shared(f"{file.location}/{file.id}", lambda: _probe(domain, file, parts))
     except ProbeFailed as error:
@@ -80,7 +91,6 @@ async def _facts(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow]
 
 
 async def _probe(domain: Domain, file: UploadRow, parts: Sequence[UploadPartRow] | None) -> MediaFacts:
-    turn.end()
     if parts is None:
         async with domain.db.read() as tx:
             parts = await uploads.parts(tx, file.location, file.id)

@@ -91,8 +91,8 @@ class UploadSlots:
     """The limits and shared state of one process's upload streams.
 
     `max_streams` may write at once, `max_per_location` of one location, and of one agency `share` of what others leave;
-    `max_waiting` more of each location wait, in turns. A stream loses its slot that sends nothing for `idle_seconds`; or
-    less than `pace` bytes a second for `pace_seconds`, while others wait.
+    `max_waiting` more of each location wait, in turns. A stream that sends nothing for `idle_seconds` loses its slot;
+    so does one that sends less than `pace` bytes a second for `pace_seconds`, while others wait.
     """
 
     max_streams: int = MAX_STREAMS
