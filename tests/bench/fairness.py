@@ -15,8 +15,6 @@ from functools import partial
 import grpc
 from sqlalchemy import text
 
-from gateway.domain.posts import create
-from gateway.domain.posts.create import NewPost
 from providers.simulators.faults import Fault
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import Vendor, create_app
@@ -46,7 +44,6 @@ OVERLOAD = {"A": 60, "B": 30, "C": 15}
 OVERLOAD_SECONDS = 12.0
 GREEDY, PATIENT = "greedy", "patient"
 SETTLE_SECONDS = 1.0
-_ids = itertools.count()
 
 Act = Callable[[], Awaitable[object]]
 
@@ -77,8 +74,6 @@ async def tenants(bench: Bench) -> AsyncIterator[Tenants]:
         bench.gateway(
             GATEWAY_TIKTOK_API_URL=url,
             GATEWAY_PULL_ALLOW_LOOPBACK="true",
-            # Where the bench's own domain looks for the bytes of posts that it queues.
-            GATEWAY_BLOB_URL=(bench.folder / "blobs").as_uri(),
         ) as gateway,
         client(gateway.port, keys[0]) as greedy,
         client(gateway.port, keys[1]) as patient,
@@ -358,32 +353,20 @@ async def _until_out(here: Tenants, caller: Client, place: str, uri: str = "") -
 
 
 async def _fill(here: Tenants, places: dict[str, list[str]]) -> None:
-    """Queue posts in these locations, as many at once as there can be: one is checked, the others are its copies."""
+    """Queue posts in these locations: one of each is created and goes out, the others are its copies, due now."""
     for agency, own in places.items():
         caller = here.greedy if agency == GREEDY else client(here.gateway.port, await here.bench.new_key(agency))
-        first = {place: await _queued(here, caller, place, agency) for place in own}
+        names = [await _post(caller, place) for place in own]
+        ids = [name.rpartition("/")[2] for name in names]
         async with here.bench.domain.db.transaction() as tx:
-            await tx.execute(_COPIES, {"locations": list(first), "ids": list(first.values()), "count": QUEUED_EACH - 1})
-
-
-async def _queued(here: Tenants, caller: Client, place: str, agency: str) -> str:
-    """Queue a post of a new upload that is due for whoever takes steps, and return its id."""
-    _, post = await _new_post(caller, place)
-    new = NewPost(
-        location=place,
-        id=f"queued{next(_ids)}",
-        account="a1",
-        mode="direct",
-        caption=post.caption,
-        content={"kind": "video"},
-        uploads=[post.video.source.upload.rpartition("/")[2]],
-        options={"privacy_level": "public"},
-    )
-    return (await create.create(here.bench.domain, new, None, agency=agency)).id
+            await tx.execute(_COPIES, {"locations": own, "ids": ids, "count": QUEUED_EACH})
 
 
 _COPIES = text("""
-INSERT INTO posts SELECT (jsonb_populate_record(p, jsonb_build_object('id', p.id || '-' || n))).*
+INSERT INTO posts SELECT (jsonb_populate_record(p, jsonb_build_object(
+    'id', p.id || '-' || n, 'state', 'QUEUED', 'attempt', 0, 'round_start', 1, 'sent_bytes', 0, 'due_at', now(),
+    'provider_post_id', '', 'provider_post_ids', jsonb_build_array(), 'public_uri', '', 'publish_time', NULL
+))).*
 FROM unnest(CAST(:locations AS text[]), CAST(:ids AS text[])) AS first(location, id)
 JOIN posts AS p USING (location, id), generate_series(1, :count) AS n
 """)

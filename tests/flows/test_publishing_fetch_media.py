@@ -30,6 +30,7 @@ from providers.http import public
 from providers.http.fetch import Bounds, Fetcher
 from providers.simulators.tiktok import SimulatorConfig
 from storage import posts, uploads
+from storage.fair import FairPlaces, Tenant
 from storage.posts import PostRow
 from storage.states import PostState
 from storage.uploads import UploadPartRow, UploadRow

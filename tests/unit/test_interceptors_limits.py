@@ -1,4 +1,4 @@
-"""How many calls of a key and of an agency run, and whose call is worked on next: counted in turns, not by the clock."""
+"""How many calls of a key and of an agency run, and whose is worked on next: counted in turns, not by the clock."""
 
 import asyncio
 from datetime import UTC, datetime
