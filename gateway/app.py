@@ -46,6 +46,7 @@ from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import keys, posts
 from storage.connections import ConnectionRow
+from storage.fair import FairPlaces
 from storage.keys import Sealer
 from storage.listener import Listener
 
@@ -53,6 +54,7 @@ _log = log.get("gateway")
 
 SCHEMA_SENTENCE = "Its database is waiting for a migration."
 
+VERIFICATIONS = 8
 MAX_FETCHES = 16  # Media that one process fetches at the same time; each fetch buffers 16 MiB.
 
 ProviderOverrides = Mapping[str, Mapping[str, Any]]
@@ -180,11 +182,12 @@ async def build_domain(
         clock=clock,
         spill_folder=settings.spill_dir,
         renew_from_parent=renew_from_parent,
+        share=settings.agency_share,
     )
     started.add(Part.TOKENS, lambda _: tokens.close())
     # Fetches occupy at most half of the workers.
     places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
-    fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback, slots=places)
+    fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback)
     poster = Poster(allow_loopback=settings.pull_allow_loopback)
     started.add(Part.FETCHES, lambda _: _close_both(fetcher, poster))
     replayed = await tokens.replay()
@@ -194,7 +197,7 @@ async def build_domain(
         db=resources.db,
         sealer=sealer,
         blobs=upload_store.open_store(settings),
-        prober=Prober(max_concurrent=settings.media_concurrency),
+        prober=Prober(max_concurrent=settings.media_concurrency, share=settings.agency_share),
         listener=listener,
         providers=found,
         tokens=tokens,
@@ -210,6 +213,8 @@ async def build_domain(
         agency_upload_bytes=settings.agency_upload_bytes,
         upload_retention=timedelta(hours=settings.upload_retention_hours),
         leases=Leases(timedelta(seconds=settings.worker_stale_seconds)),
+        fetches=FairPlaces(places, share=settings.agency_share),
+        verifications=FairPlaces(VERIFICATIONS, share=settings.agency_share),
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain
@@ -250,7 +255,7 @@ async def _schema(
     async def authenticate(key: str) -> Any:
         raise GatewayUnavailable(SCHEMA_SENTENCE)
 
-    limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, clock)
+    limits = _limits(settings, clock)
     policy = edge.policy = call_policy(settings, authenticate=authenticate, limits=limits, clock=clock)
     server = build_server(settings, services.unavailable(SCHEMA_SENTENCE), policy, shared=shared)
     await server.start()
@@ -276,6 +281,7 @@ async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> Jobs
         concurrency=settings.worker_concurrency,
         heartbeat=settings.worker_heartbeat_seconds,
         stale=settings.worker_stale_seconds,
+        share=settings.agency_share,
         grace=settings.drain_seconds,
         queue_url=resources.listen_url,
     )
@@ -289,8 +295,13 @@ async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> Jobs
 async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
     """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
     settings, store = resources.settings, await open_keys(resources, domain)
-    limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, domain.clock)
+    limits = _limits(settings, domain.clock)
     return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
+
+
+def _limits(settings: Settings, clock: Clock) -> Limits:
+    per_key = (settings.max_calls_per_key, settings.max_streams_per_key)
+    return Limits(*per_key, clock, total=settings.max_calls, share=settings.agency_share)
 
 
 def owners_of(settings: Settings, domain: Domain) -> Owners:
@@ -310,7 +321,7 @@ async def _grpc(
     """Start the gRPC server; health reports NOT_SERVING until `set_ready`."""
     settings = resources.settings
     page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
-    slots = UploadSlots.shared_by(siblings.count if siblings else 1)
+    slots = UploadSlots.shared_by(siblings.count if siblings else 1, share=settings.agency_share)
     started.add(Part.UPLOADS, lambda _: slots.settle())
     served = services.services(domain, owners, page_secret=page_secret, slots=slots)
     server = build_server(settings, served, policy, shared=siblings is not None)

@@ -71,6 +71,7 @@ async def open_resources(settings: Settings, *, jobs: bool = True, pool_size: in
             pool_size=pool_size or settings.database_pool_size - 1 - (job_queue.CONNECTIONS if jobs else 0),
             pooled=settings.database_listen_url is not None,
             lock_seconds=settings.database_lock_seconds,
+            share=settings.agency_share,
         )
         try:
             yield Resources(settings, db, ring, server)

@@ -182,6 +182,14 @@ class Settings(BaseSettings):
     max_calls_per_key: int = Field(256, ge=1, description="Unary calls and uploads that one API key may have running.")
     max_streams_per_key: int = Field(1024, ge=1, description="Watch streams that one API key may have open.")
     max_calls: int = Field(8192, ge=1, description="Calls that a process serves at the same time, over all keys.")
+    agency_share: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="Which part of the places that other agencies leave one agency may have: of the calls, streams and "
+        "uploads that run, steps of posts, pulls, looks into media, deliveries, refreshes, verifications and database "
+        "connections of a process. 1 means all.",
+    )
     location_claims_per_hour: int = Field(
         100,
         ge=0,

@@ -16,15 +16,18 @@ from sqlmodel import Field, SQLModel, col
 from storage import direct, rows, tokens
 from storage.accounts import AccountRow, CreatorInfoRow
 from storage.database import Transaction, notify
+from storage.due_rows import DueRows
 from storage.errors import NotFound
 from storage.locations import locations_of
 from storage.states import ConnectionStatus, GrantOrigin
-from storage.types import as_text, json_field, state_field, time_field
+from storage.types import agency_field, as_text, json_field, state_field, time_field
 
 TOPIC = "connections"
 WITHOUT_GRANT = (ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED)
 SENT_WITH_TOKEN = frozenset({"provider_settings", "provider_subject"})
 """Columns that are cached together with the access token: a change of one invalidates the cached token."""
+DUE = DueRows("connections", "verify_at")
+"""The connections to verify."""
 
 
 class ConnectionRow(SQLModel, table=True):
@@ -46,6 +49,7 @@ class ConnectionRow(SQLModel, table=True):
             postgresql_where=text("parent_connection <> ''"),
         ),
         Index("connections_verify_due", "verify_at", postgresql_where=text("verify_at IS NOT NULL")),
+        *DUE.indexes(),
     )
 
     location: str = Field(primary_key=True)
@@ -72,6 +76,7 @@ class ConnectionRow(SQLModel, table=True):
     create_time: datetime = time_field()
     update_time: datetime = time_field()
     version: int = 1
+    agency: str = agency_field()
 
 
 def cache_key(location: str, provider: str) -> str:
@@ -296,10 +301,12 @@ async def page(
     return list((await tx.execute(rows.keyset(query, keys, after, limit))).scalars())
 
 
-async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[tuple[str, str]]:
-    """Lease the connections whose verification is due: postpone it to `lease_until` and return (location, connection),
-    skipping those another replica is leasing.
+async def take_due(
+    tx: Transaction, ids: Sequence[tuple[str, str]], now: datetime, lease_until: datetime
+) -> list[tuple[str, str]]:
+    """Lease the verification of connections, given by location and id: postpone those that are still due to
+    `lease_until` and return them, skipping those another replica is leasing.
     """
     keys = (col(ConnectionRow.location), col(ConnectionRow.id))
-    leased = rows.lease_due(ConnectionRow, keys, col(ConnectionRow.verify_at), now, lease_until, limit)
+    leased = rows.lease_due(ConnectionRow, keys, col(ConnectionRow.verify_at), now, lease_until, ids)
     return [(row[0], row[1]) for row in (await tx.execute(leased.returning(*keys))).all()]

@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from storage.engine import Limits, is_busy, is_unavailable, make_engine, raw_of, reason_of
+from storage.fair import SHARE
 from storage.places import NoPlace, Places
 
 Transaction = AsyncSession
@@ -69,14 +70,14 @@ class DatabaseBusy(DatabaseUnavailable):
 class Database:
     """A pool of connections to one PostgreSQL database: created by `connect`, closed by `close`."""
 
-    def __init__(self, url: str, engine: AsyncEngine, pool_size: int) -> None:
+    def __init__(self, url: str, engine: AsyncEngine, places: Places) -> None:
         """Use `Database.connect`."""
         self.url = url
         self.engine = engine
         self.pooled = False
         # A read needs no BEGIN and ROLLBACK around it: in READ COMMITTED each statement has its own snapshot anyway.
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._places = Places(pool_size)
+        self._places = places
 
     def __repr__(self) -> str:
         return f"Database({describe(self.url)})"
@@ -90,15 +91,17 @@ class Database:
         pooled: bool = False,
         lock_seconds: float = LOCK_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
+        share: float = SHARE,
     ) -> "Database":
         """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and try a transaction.
 
-        `pooled` says that the address is a pooler's, which is also found out. Raises `DatabaseUnavailable`; its text
-        has host, port, database and user, never the password.
+        One agency has at most `share` of the connections that others leave. `pooled` says that the address is a
+        pooler's, which is also found out. Raises `DatabaseUnavailable`; its text has host, port, database and user,
+        never the password.
         """
         conninfo, limits = normalize(url), Limits(lock_seconds, idle_seconds)
         engine = make_engine(conninfo, pool_size, limits, pooled=pooled, checkout_seconds=CHECKOUT_SECONDS)
-        db = cls(conninfo, engine, pool_size)
+        db = cls(conninfo, engine, Places(pool_size, share=share))
         try:
             await db._try()
         except BaseException:

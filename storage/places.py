@@ -1,15 +1,16 @@
-"""Who may hold how many of a pool's connections at once: calls and jobs, and within each one location.
+"""Who may hold how many of a pool's connections at once: calls and jobs, and within each one agency and one location.
 
 Owns the shares and the waiting for one. Work says once, in its task, what it is; which statements it runs is not known
 here, and neither is the pool.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import Enum
+
+from storage.fair import NOBODY, SHARE, FairPlaces, Tenant
 
 KEPT = 2
 """How many places calls leave to jobs, and jobs to calls, in a pool that is large enough."""
@@ -25,7 +26,7 @@ class Kind(Enum):
 
 
 _kind: ContextVar[Kind] = ContextVar("kind of work", default=Kind.CALLS)
-_location: ContextVar[str] = ContextVar("location of the work", default="")
+_tenant: ContextVar[Tenant] = ContextVar("tenant of the work", default=NOBODY)
 _holder: ContextVar["asyncio.Task[object] | None"] = ContextVar("task that holds a place", default=None)
 
 
@@ -34,9 +35,14 @@ def work_for(kind: Kind) -> None:
     _kind.set(kind)
 
 
-def work_in(location: str) -> None:
-    """Say in which location this task, and every task that it creates from now on, works."""
-    _location.set(location)
+def work_in(tenant: Tenant) -> None:
+    """Say for which tenant this task, and every task that it creates from now on, works."""
+    _tenant.set(tenant)
+
+
+def tenant() -> Tenant:
+    """Return for which tenant the current task works."""
+    return _tenant.get()
 
 
 @contextmanager
@@ -53,28 +59,18 @@ class NoPlace(TimeoutError):
     """No place was free in time."""
 
 
-@dataclass(slots=True)
-class _Share:
-    """One location's share of one kind of work, and how many tasks hold or want a place of it."""
-
-    places: asyncio.Semaphore
-    tasks: int = 0
-
-
 class Places:
     """The shares of a pool of `size` connections.
 
-    A location has at most half of what its kind of work has: rows of one location that somebody keeps locked do not
-    hold up the others.
+    A location has at most half of what its kind of work has, and an agency `share` of what others leave: rows of one
+    tenant that somebody keeps locked do not hold up the others.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, share: float = SHARE) -> None:
         """Divide `size` connections; a pool that is too small to be divided is shared."""
         most = max(1, size - 1 - KEPT)
         self._all = asyncio.Semaphore(max(1, size - 1))
-        self._kinds = {kind: asyncio.Semaphore(most) for kind in (Kind.CALLS, Kind.JOBS)}
-        self._of_location = max(1, most // 2)
-        self._locations: dict[tuple[Kind, str], _Share] = {}
+        self._kinds = {kind: FairPlaces(most, share=share) for kind in (Kind.CALLS, Kind.JOBS)}
 
     @asynccontextmanager
     async def place(self, seconds: float) -> AsyncIterator[None]:
@@ -86,49 +82,27 @@ class Places:
         if kind is Kind.UPKEEP or (before is not None and before is task):
             yield
             return
-        with self._share(kind, _location.get()) as share:
-            wanted = [self._kinds[kind], self._all] if share is None else [share.places, self._kinds[kind], self._all]
-            # Without a timer where nobody waits, as nearly always: then no place is waited for.
-            if any(each.locked() for each in wanted):
-                try:
-                    async with asyncio.timeout(seconds):
-                        await _take(wanted)
-                except TimeoutError:
-                    raise NoPlace from None
-            else:
-                await _take(wanted)
-            _holder.set(task)
-            try:
-                yield
-            finally:
-                _holder.set(before)
-                for each in wanted:
-                    each.release()
-
-    @contextmanager
-    def _share(self, kind: Kind, location: str) -> Iterator[_Share | None]:
-        """Yield the location's share, which exists as long as somebody uses it; None for work in no location."""
-        if not location:
-            yield None
-            return
-        share = self._locations.setdefault((kind, location), _Share(asyncio.Semaphore(self._of_location)))
-        share.tasks += 1
+        places, whose = self._kinds[kind], _tenant.get()
+        # Without a timer where nobody waits, as nearly always: then no place is waited for.
+        limit = None if places.free_for(whose) and not self._all.locked() else seconds
         try:
-            yield share
+            async with asyncio.timeout(limit):
+                await self._take(places, whose)
+        except TimeoutError:
+            raise NoPlace from None
+        _holder.set(task)
+        try:
+            yield
         finally:
-            share.tasks -= 1
-            if not share.tasks:
-                del self._locations[kind, location]
+            _holder.set(before)
+            self._all.release()
+            places.leave(whose)
 
-
-async def _take(wanted: Sequence[asyncio.Semaphore]) -> None:
-    """Take a place of each, all or none: the location's first, as those who wait for it keep nobody else waiting."""
-    taken: list[asyncio.Semaphore] = []
-    try:
-        for each in wanted:
-            await each.acquire()
-            taken.append(each)
-    except BaseException:
-        for each in taken:
-            each.release()
-        raise
+    async def _take(self, places: FairPlaces, whose: Tenant) -> None:
+        """Take a place of the kind, then one of all: those who wait for the first keep nobody else waiting."""
+        await places.wait(whose)
+        try:
+            await self._all.acquire()
+        except BaseException:
+            places.leave(whose)
+            raise

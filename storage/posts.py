@@ -33,10 +33,12 @@ from sqlmodel import Field, SQLModel, col
 
 from storage import direct, rows
 from storage.database import Transaction
+from storage.due_rows import DueRows
 from storage.errors import AlreadyExists
+from storage.fair import Tenant
 from storage.locations import locations_of
 from storage.states import PostState
-from storage.types import as_text, json_field, json_or_null, state_field, time_field
+from storage.types import agency_field, as_text, json_field, json_or_null, state_field, time_field
 
 TOPIC = "posts"
 UNFINISHED = (
@@ -46,6 +48,11 @@ UNFINISHED = (
     PostState.PROCESSING,
     PostState.CANCELLING,
 )
+_HANDED_OVER = "state IN ('QUEUED', 'TRANSFERRING')"
+HAND_OVERS = DueRows("posts", "due_at", condition=_HANDED_OVER, name="_hand_overs")
+"""The posts whose next step submits or transfers them."""
+POLLS = DueRows("posts", "due_at", condition=f"NOT ({_HANDED_OVER})", name="_polls")
+"""All others that are due at some time."""
 
 
 class PostRow(SQLModel, table=True):
@@ -61,6 +68,8 @@ class PostRow(SQLModel, table=True):
     __tablename__ = "posts"
     __table_args__ = (
         Index("posts_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        *HAND_OVERS.indexes(),
+        *POLLS.indexes(),
         Index("posts_by_time", "location", "create_time", "id"),
         Index("posts_by_account", "location", "account", "create_time"),
         Index("posts_by_connection", "location", "connection", "state"),
@@ -113,6 +122,12 @@ class PostRow(SQLModel, table=True):
     publish_time: datetime | None = time_field(nullable=True)
     version: int = 1
     addresses_sealed: bytes | None = None
+    agency: str = agency_field()
+
+    @property
+    def tenant(self) -> Tenant:
+        """For whom the post is published."""
+        return Tenant(self.agency, self.location)
 
     @property
     def public_ids(self) -> list[str]:
@@ -255,19 +270,13 @@ async def set_due(tx: Transaction, location: str, post: str, due_at: datetime, *
 
 
 async def take_due(
-    tx: Transaction,
-    now: datetime,
-    lease_until: datetime,
-    limit: int,
-    only: tuple[Sequence[PostState], bool] | None = None,
+    tx: Transaction, ids: Sequence[tuple[str, str]], now: datetime, lease_until: datetime
 ) -> list[PostRow]:
-    """Lease the posts that are due: postpone them to `lease_until` and return them, skipping those another replica is
-    leasing. With `only` those in these states, or (False) in any other.
+    """Lease posts, given by location and id: postpone those that are still due to `lease_until` and return them,
+    skipping those another replica is leasing.
     """
     keys = (col(PostRow.location), col(PostRow.id))
-    state = col(PostRow.state)
-    where = [] if only is None else [state.in_(only[0]) if only[1] else state.not_in(only[0])]
-    leased = rows.lease_due(PostRow, keys, col(PostRow.due_at), now, lease_until, limit, *where)
+    leased = rows.lease_due(PostRow, keys, col(PostRow.due_at), now, lease_until, ids)
     return list((await tx.execute(leased.returning(PostRow))).scalars())
 
 

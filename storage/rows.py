@@ -113,20 +113,18 @@ def lease_due(
     due: Mapped[Any],
     now: datetime,
     until: datetime,
-    limit: int,
-    *where: ColumnElement[bool],
+    chosen: Sequence[tuple[str, ...]],
 ) -> Update:
-    """Return an UPDATE that postpones `due` to `until` on up to `limit` rows that are due and meet `where`, the longest
-    due first.
+    """Return an UPDATE that postpones `due` to `until` on those of the chosen rows that are still due; `keys` is
+    the primary key.
 
-    Rows that another transaction has locked are skipped: another replica is leasing those. `keys` is the primary key.
+    Rows that another transaction has locked are skipped: another replica is leasing those.
     """
-    rows = (
-        select(*keys).where(due <= now, *where).order_by(due).limit(limit).with_for_update(skip_locked=True).cte("due")
-    )
+    where = tuple_(*keys).in_(chosen)
+    found = select(*keys).where(where, due <= now).order_by(*keys).with_for_update(skip_locked=True).cte("due")
     return (
         update(table)
-        .where(tuple_(*keys).in_(select(*rows.c)))
+        .where(tuple_(*keys).in_(select(*found.c)))
         .values({due: until})
         .execution_options(synchronize_session=False, populate_existing=True)
     )

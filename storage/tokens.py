@@ -16,9 +16,12 @@ from sqlmodel import Field, SQLModel, col
 
 from storage import direct
 from storage.database import Transaction, notify
-from storage.types import time_field
+from storage.due_rows import DueRows
+from storage.types import agency_field, time_field
 
 TOPIC = "tokens"
+DUE = DueRows("tokens", "refresh_at", id="connection")
+"""The pairs to refresh ahead of their expiry."""
 
 
 class TokenRow(SQLModel, table=True):
@@ -29,7 +32,10 @@ class TokenRow(SQLModel, table=True):
     """
 
     __tablename__ = "tokens"
-    __table_args__ = (Index("tokens_refresh_due", "refresh_at", postgresql_where=text("refresh_at IS NOT NULL")),)
+    __table_args__ = (
+        Index("tokens_refresh_due", "refresh_at", postgresql_where=text("refresh_at IS NOT NULL")),
+        *DUE.indexes(),
+    )
 
     location: str = Field(primary_key=True)
     connection: str = Field(primary_key=True)
@@ -46,6 +52,7 @@ class TokenRow(SQLModel, table=True):
     failures: int = 0
     refusals: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     refused_since: datetime | None = time_field(nullable=True)
+    agency: str = agency_field()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +230,12 @@ async def wipe(tx: Transaction, location: str, connection: str) -> None:
     await notify(tx, TOPIC, cache_key(location, connection))
 
 
-async def due_for_refresh(tx: Transaction, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Return (location, connection) of the pairs that are due for refresh, skipping rows that are locked or leased."""
-    query = (
-        select(TokenRow)
-        .where(
-            col(TokenRow.refresh_at) <= now,
-            or_(col(TokenRow.lease_until).is_(None), col(TokenRow.lease_until) < func.clock_timestamp()),
-        )
-        .order_by(col(TokenRow.refresh_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+async def without_lease(tx: Transaction, chosen: Sequence[tuple[str, str]], now: datetime) -> list[tuple[str, str]]:
+    """Return those of the pairs, given by location and connection, that are due and that nobody is refreshing."""
+    keys = (col(TokenRow.location), col(TokenRow.connection))
+    query = select(*keys).where(
+        tuple_(*keys).in_(chosen),
+        col(TokenRow.refresh_at) <= now,
+        or_(col(TokenRow.lease_until).is_(None), col(TokenRow.lease_until) < func.clock_timestamp()),
     )
-    return [(row.location, row.connection) for row in (await tx.execute(query)).scalars()]
+    return [(row[0], row[1]) for row in (await tx.execute(query.with_for_update(skip_locked=True))).all()]

@@ -67,6 +67,11 @@ def state_field(states: type[StrEnum], *, default: StrEnum | None = None) -> Any
     return Field(default=default, sa_type=StateText(states), nullable=False)
 
 
+def agency_field() -> Any:
+    """Return the column of the agency that a row belongs to. PostgreSQL sets it when it is empty, by a trigger."""
+    return Field(default="", sa_type=String, nullable=False, sa_column_kwargs={"server_default": ""})
+
+
 def as_text(column: Mapped[Any]) -> ColumnElement[str]:
     """Return a state column as plain text, for comparing it with names that may not be states."""
     return type_coerce(column, String)

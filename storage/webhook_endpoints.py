@@ -21,18 +21,24 @@ from sqlmodel import Field, SQLModel, col
 
 from storage import rows
 from storage.database import Transaction, advisory_lock
+from storage.due_rows import DueRows
 from storage.events import EventCounterTable
+from storage.fair import Tenant
 from storage.states import DisableReason, EndpointState
-from storage.types import state_field, time_field
+from storage.types import agency_field, state_field, time_field
 
 KIND = "webhook endpoint"
+DUE = DueRows("webhook_endpoints", "due_at")
 
 
 class EndpointRow(SQLModel, table=True):
     """One endpoint; `version` grows with every change that callers see as one."""
 
     __tablename__ = "webhook_endpoints"
-    __table_args__ = (Index("webhook_endpoints_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),)
+    __table_args__ = (
+        Index("webhook_endpoints_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        *DUE.indexes(),
+    )
 
     location: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
@@ -58,6 +64,12 @@ class EndpointRow(SQLModel, table=True):
     version: int = 1
     create_time: datetime = time_field()
     update_time: datetime = time_field()
+    agency: str = agency_field()
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose endpoint it is."""
+        return Tenant(self.agency, self.location)
 
 
 class RetryRow(SQLModel, table=True):
@@ -167,15 +179,17 @@ async def wake(tx: Transaction, locations: Sequence[str] | None, now: datetime, 
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
-async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[EndpointRow]:
-    """Lease endpoints that are due and that nobody has a lease of, the longest due first."""
+async def take_due(
+    tx: Transaction, ids: Sequence[tuple[str, str]], now: datetime, lease_until: datetime
+) -> list[EndpointRow]:
+    """Lease those of the endpoints, given by location and id, that are still due and that nobody has a lease of."""
     keys = (col(EndpointRow.location), col(EndpointRow.id))
     free = or_(col(EndpointRow.lease_until).is_(None), col(EndpointRow.lease_until) <= now)
+    chosen = tuple_(*keys).in_(ids)
     due = (
         select(*keys)
-        .where(col(EndpointRow.due_at) <= now, free)
-        .order_by(col(EndpointRow.due_at))
-        .limit(limit)
+        .where(chosen, col(EndpointRow.due_at) <= now, free)
+        .order_by(*keys)
         .with_for_update(skip_locked=True)
         .cte("due")
     )

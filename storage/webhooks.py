@@ -4,21 +4,28 @@ Owns the table `webhooks`. A delivery is committed before it is acknowledged and
 once it has been applied. Does not know what a delivery means.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, delete, select, text, update
+from sqlalchemy import Index, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
 from storage import rows
 from storage.database import Transaction
-from storage.types import time_field
+from storage.due_rows import DueRows
+from storage.types import agency_field, time_field
+
+MAX_COUNTED = 1000
 
 UNKNOWN_PUBLISH = "unknown_publish"
 """The outcome of a delivery about a publish that was not known here at the time."""
 
 UNKNOWN_AGENCY = "unknown_agency"
 """The outcome of a delivery about a location of an agency that was not connected here at the time."""
+
+DUE = DueRows("webhooks", "due_at", location="subject")
+"""The deliveries to apply: whom of an agency one is about takes the place of its location."""
 
 
 class WebhookRow(SQLModel, table=True):
@@ -27,6 +34,7 @@ class WebhookRow(SQLModel, table=True):
     __tablename__ = "webhooks"
     __table_args__ = (
         Index("webhooks_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        *DUE.indexes(),
         Index("webhooks_by_subject", "provider", "subject"),
     )
 
@@ -41,10 +49,11 @@ class WebhookRow(SQLModel, table=True):
     due_at: datetime | None = time_field(nullable=True)
     tries: int = 0
     outcome: str = ""
+    agency: str = agency_field()
 
 
-async def insert(tx: Transaction, row: WebhookRow) -> bool:
-    """Store a delivery; return False when it is a duplicate.
+async def insert(tx: Transaction, row: WebhookRow) -> int | None:
+    """Store a delivery, and return how many of its agency were waiting before it; None when it is a duplicate.
 
     When two transactions store the same one at once, the second waits for the first and returns False.
     """
@@ -52,9 +61,14 @@ async def insert(tx: Transaction, row: WebhookRow) -> bool:
         pg_insert(WebhookRow)
         .values(**row.model_dump())
         .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
-        .returning(col(WebhookRow.id))
+        .returning(col(WebhookRow.agency))
     )
-    return (await tx.execute(statement)).scalar_one_or_none() is not None
+    agency = (await tx.execute(statement)).scalar_one_or_none()
+    if agency is None:
+        return None
+    waiting = select(col(WebhookRow.id)).where(col(WebhookRow.agency) == agency, col(WebhookRow.due_at).is_not(None))
+    counted = select(func.count()).select_from(waiting.limit(MAX_COUNTED).subquery())
+    return int((await tx.execute(counted)).scalar_one()) - 1
 
 
 async def find(tx: Transaction, id: str) -> WebhookRow | None:
@@ -92,12 +106,12 @@ async def wake(tx: Transaction, id: str, now: datetime) -> None:
     await tx.execute(statement)
 
 
-async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[str]:
-    """Lease the deliveries that are due: postpone them to `lease_until` and return their ids, skipping those another
+async def take_due(tx: Transaction, ids: Sequence[str], now: datetime, lease_until: datetime) -> list[str]:
+    """Lease deliveries: postpone those that are still due to `lease_until` and return their ids, skipping those another
     replica is leasing.
     """
     id = col(WebhookRow.id)
-    leased = rows.lease_due(WebhookRow, (id,), col(WebhookRow.due_at), now, lease_until, limit)
+    leased = rows.lease_due(WebhookRow, (id,), col(WebhookRow.due_at), now, lease_until, [(each,) for each in ids])
     return list((await tx.execute(leased.returning(id))).scalars())
 
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gateway import turn
 from gateway.domain.context import Domain
 from gateway.domain.quotas import limiter, subjects
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
@@ -56,7 +57,7 @@ class ConnectionAccess:
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
         """Occupy a slot of one of the connection's quotas: the last step before a call is sent."""
-        async with AsyncExitStack() as stack:
+        async with turn.paused(), AsyncExitStack() as stack:
             with self._nothing_sent():
                 slot = limiter.slot(self.domain, await self._subject(), metric, background=self.background)
                 self._estimates[metric] = await stack.enter_async_context(slot)

@@ -7,13 +7,16 @@ Knows no resource, no row and no vendor.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import structlog
 
-from storage.database import DatabaseBusy, DatabaseUnavailable
+from storage.database import Database, DatabaseBusy, DatabaseUnavailable, Transaction
+from storage.due_rows import DueRows
+from storage.fair import FairPlaces, Tenant
+from storage.places import work_in
 
 log = structlog.get_logger(__name__)
 
@@ -24,11 +27,70 @@ Sleep = Callable[[float], Awaitable[None]]
 LEASE = timedelta(seconds=30)
 """How long a worker keeps a due row to itself before the sweeper enqueues it again."""
 
+GATHER_SECONDS = 0.02
+
 TRIES = 5
 """How many times a change is tried that other workers keep superseding."""
 
 PAUSE_SECONDS = 0.2
 """The pause after each such try, and between two tries of a write whose row is locked, in seconds."""
+
+
+async def take_turns(
+    db: Database,
+    due: DueRows,
+    places: FairPlaces,
+    work: Callable[[str, str], Awaitable[object]],
+    *,
+    lease: Callable[[Transaction, list[tuple[str, str]]], Awaitable[list[tuple[str, str]]]],
+    now: Callable[[], datetime],
+    look_again_seconds: float = 5.0,
+) -> int:
+    """Do `work(location, id)` for every row that is due, each once, in turns, and return how many there were.
+
+    `lease` takes the rows for this process, and returns those that nobody else took. Looks again whenever a place is
+    free, so that slow work of one tenant keeps nobody else waiting. Raises DatabaseUnavailable, and what `work` raises.
+    """
+    running: set[asyncio.Task[None]] = set()
+    seen: set[tuple[str, str]] = set()
+
+    async def one(tenant: Tenant, id: str) -> None:
+        work_in(tenant)
+        try:
+            await work(tenant.location, id)
+        finally:
+            places.leave(tenant)
+
+    async def begin() -> bool:
+        async with db.read() as tx:
+            found = await due.find(tx, now(), 2 * places.size + 1, places.turns.last)
+        new = [(tenant, id) for tenant, id in found if (tenant.location, id) not in seen]
+        reserved = {(tenant.location, id): tenant for tenant, id in places.reserve(new)}
+        try:
+            mine: list[tuple[str, str]] = []
+            if reserved:
+                async with db.transaction() as tx:
+                    mine = await lease(tx, list(reserved))
+        finally:
+            for key in reserved.keys() - mine:
+                places.leave(reserved[key])
+        seen.update(reserved)
+        running.update(asyncio.create_task(one(reserved[key], key[1])) for key in mine)
+        return bool(mine)
+
+    try:
+        while await begin() or running:
+            done, _ = await asyncio.wait(running, timeout=look_again_seconds, return_when=asyncio.FIRST_COMPLETED)
+            running -= done
+            for task in done:
+                task.result()
+            # For several that end together it is looked once.
+            await asyncio.sleep(GATHER_SECONDS)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    return len(seen)
 
 
 class Superseded(Exception):

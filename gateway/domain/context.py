@@ -21,6 +21,7 @@ from providers.models.secret import Secret
 from storage.blobs import BlobStore
 from storage.connections import ConnectionRow
 from storage.database import Database
+from storage.fair import FairPlaces
 from storage.keys import Sealer
 from storage.listener import Listener
 
@@ -59,6 +60,7 @@ class EndedCall:
 class Domain:
     """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states.
 
+    `fetches` are the places of media that are fetched, `verifications` those of connections whose time it is.
     `ended_calls` are those whose slots are released by the next transaction of the same piece of work; None if each
     call releases its own.
     """
@@ -83,4 +85,6 @@ class Domain:
     prober: Prober = field(default_factory=Prober)
     poster: Poster = field(default_factory=Poster)
     leases: Leases = field(default_factory=Leases)
+    fetches: FairPlaces = field(default_factory=lambda: FairPlaces(4))
+    verifications: FairPlaces = field(default_factory=lambda: FairPlaces(8))
     ended_calls: list[EndedCall] | None = None

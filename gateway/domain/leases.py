@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from gateway.domain.concurrency import LEASE
+from storage.fair import NOBODY, Tenant
 from storage.states import PostState
 
 NEAR = timedelta(minutes=1)
@@ -45,6 +46,7 @@ class Held:
     until: datetime
     again: datetime | None = None
     lane: Lane = Lane.HAND_OVERS
+    tenant: Tenant = NOBODY
     known: object = None
     read: bool = False
     more: bool = False
@@ -65,16 +67,16 @@ class Leases:
 
     length: timedelta = LEASE
     held: dict[Key, Held] = field(default_factory=dict)
-    has_room: Callable[[], bool] = lambda: False
-    """Whether this process can begin a post now."""
+    has_room: Callable[[Tenant], bool] = lambda tenant: False
+    """Whether this process can begin a post of a tenant now."""
     carries_on: Callable[[], bool] = lambda: False
     """Whether this process comes back to the posts of which it takes steps."""
-    begin: Callable[[str, str, datetime, object], None] = lambda location, post, until, known: None
+    begin: Callable[[Tenant, str, datetime, object], None] = lambda tenant, post, until, known: None
     """Take the first step of a post whose lease until then has been committed, with what is `known` of it."""
 
-    def first(self, now: datetime) -> tuple[datetime, bool]:
+    def first(self, now: datetime, tenant: Tenant) -> tuple[datetime, bool]:
         """Return when a post that is due now is stored as due, and whether this process begins it after the commit."""
-        mine = self.has_room()
+        mine = self.has_room(tenant)
         return (now + self.length if mine else now), mine
 
     def working(self, now: datetime) -> Stored:

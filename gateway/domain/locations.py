@@ -17,6 +17,7 @@ from gateway.errors import FieldInvalid, LocationForbidden, QuotaExceeded, State
 from storage import agencies, location_contents, locations
 from storage.cache import CoherentCache, Invalidations
 from storage.database import Database, Transaction
+from storage.fair import Tenant
 from storage.locations import LocationRow
 from storage.states import LocationClaim
 
@@ -66,6 +67,12 @@ async def authorize_claim(owners: Owners, caller: Caller, location: str) -> None
     """
     if not caller.may_claim(location):
         await authorize(owners, caller, location)
+
+
+async def tenant_of(database: Database, location: str) -> Tenant:
+    """Return a location with its agency, for what is done there and nobody called for."""
+    async with database.read() as tx:
+        return Tenant(await locations.owner(tx, location) or "", location)
 
 
 async def prepare_claim(owners: Owners, caller: Caller, location: str, *, by_grant: bool = False) -> None:

@@ -90,11 +90,11 @@ class ConnectionStatus:
         if policy is None or self.edge.draining():
             raise GatewayUnavailable(STARTING if policy is None else STOPPING)
         caller = await auth.identify(_authorization(request), SCOPE, policy.authenticate)
-        policy.limits.acquire(caller.key_id, stream=False)
+        policy.limits.acquire(caller, stream=False)
         try:
             return await within(policy.deadline_seconds, self._answer(request, caller))
         finally:
-            policy.limits.release(caller.key_id, stream=False)
+            policy.limits.release(caller, stream=False)
 
     async def _answer(self, request: Request, caller: Caller) -> dict[str, Any]:
         domain, owners = self.edge.domain, self.edge.owners

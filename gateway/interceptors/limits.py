@@ -1,41 +1,75 @@
-"""Concurrency limits per API key, so that one caller cannot starve the others.
+"""How many calls may run: of one API key, of one agency, and how many are worked on at the same time.
 
-Owns the counters. Does not know rate limits or the vendors' quotas.
+Owns the counters and the turns. Does not know rate limits or the vendors' quotas.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gateway import turn
 from gateway.aip import names
+from gateway.caller import Caller
 from gateway.clock import Clock
 from gateway.errors import QuotaExceeded
+from storage.fair import SHARE, FairPlaces, Tenant
 
 RETRY = timedelta(seconds=1)
+
+AT_ONCE = 8
+"""How many calls are worked on at the same time; the others wait for their agency's turn. One that waits for a vendor
+does not count.
+"""
 
 
 @dataclass(slots=True)
 class Limits:
-    """Running calls per key: at most `max_calls` calls and uploads, and `max_streams` watch streams."""
+    """Running calls: of one key at most `max_calls` calls and uploads, and `max_streams` watch streams; of all `total`,
+    of which an agency has at most `share` of what others leave.
+    """
 
     max_calls: int
     max_streams: int
     clock: Clock
+    total: int = 8192
+    share: float = SHARE
     _calls: dict[str, int] = field(default_factory=dict)
     _streams: dict[str, int] = field(default_factory=dict)
+    _all: FairPlaces = field(init=False)
+    _at_once: FairPlaces = field(init=False)
 
-    def acquire(self, key_id: str, *, stream: bool) -> None:
-        """Count one more running call of a key; raises QuotaExceeded if it has reached its limit."""
+    def __post_init__(self) -> None:
+        """Begin without calls."""
+        self._all = FairPlaces(self.total, share=self.share)
+        self._at_once = FairPlaces(AT_ONCE, share=self.share)
+
+    def acquire(self, caller: Caller, *, stream: bool) -> None:
+        """Count one more running call of a caller; raises QuotaExceeded if its key or its agency has too many."""
         counts, limit = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
-        running = counts.get(key_id, 0)
+        running = counts.get(caller.key_id, 0)
+        quota = "openStreams" if stream else "callsInFlight"
         if running >= limit:
-            quota = "openStreams" if stream else "callsInFlight"
-            raise QuotaExceeded(quota, subject=names.API_KEY.format(key_id), limit=limit, retry_at=self.clock() + RETRY)
-        counts[key_id] = running + 1
+            self._refuse(quota, names.API_KEY.format(caller.key_id), limit)
+        if not self._all.take(Tenant(caller.agency)):
+            self._refuse(quota, f"agencies/{caller.agency}", self._all.held(Tenant(caller.agency))[0])
+        counts[caller.key_id] = running + 1
 
-    def release(self, key_id: str, *, stream: bool) -> None:
+    def _refuse(self, quota: str, subject: str, limit: int) -> None:
+        raise QuotaExceeded(quota, subject=subject, limit=limit, retry_at=self.clock() + RETRY)
+
+    def release(self, caller: Caller, *, stream: bool) -> None:
         """Count one running call less; a key without calls is removed."""
         counts = self._streams if stream else self._calls
-        if counts[key_id] == 1:
-            del counts[key_id]
+        if counts[caller.key_id] == 1:
+            del counts[caller.key_id]
         else:
-            counts[key_id] -= 1
+            counts[caller.key_id] -= 1
+        self._all.leave(Tenant(caller.agency))
+
+    @asynccontextmanager
+    async def turn(self, caller: Caller) -> AsyncIterator[None]:
+        """Work on a call until the block ends, after waiting for its turn."""
+        tenant = Tenant(caller.agency)
+        async with turn.held(lambda: self._at_once.wait(tenant), lambda: self._at_once.leave(tenant)):
+            yield

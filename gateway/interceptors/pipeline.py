@@ -129,7 +129,11 @@ class CallPipeline(grpc.GenericRpcHandler):
                 deadline.begin(self._policy.deadline_seconds if left is None else left)
                 # An upload takes as long as its bytes need; only a single request gets the default deadline.
                 request = requests if parse is None else await self._request(method, call, context, parse, left is None)
-                return messages.serialize(await behavior(request, context))
+                if parse is None or call.caller is None:
+                    return messages.serialize(await behavior(request, context))
+                # Only now: whoever sends nothing takes no turn.
+                async with self._policy.limits.turn(call.caller):
+                    return messages.serialize(await behavior(request, context))
 
             return bytes(await self._run(method, context, work))
 
@@ -210,7 +214,7 @@ class CallPipeline(grpc.GenericRpcHandler):
     async def _admit(self, method: Method, call: Call) -> None:
         """Admit the caller: authenticate it, check its scope, and count the call against its limits."""
         call.caller = await auth.identify(call.header, method.scope or "", self._policy.authenticate)
-        self._policy.limits.acquire(call.caller.key_id, stream=method.streams)
+        self._policy.limits.acquire(call.caller, stream=method.streams)
         call.counted = True
         current_caller.set(call.caller)
 
@@ -227,7 +231,7 @@ class CallPipeline(grpc.GenericRpcHandler):
         """Release the call's slot and log its line; gRPC sends the answer after this."""
         call.answered = True
         if call.counted and call.caller is not None:
-            self._policy.limits.release(call.caller.key_id, stream=method.streams)
+            self._policy.limits.release(call.caller, stream=method.streams)
         calls.write_line(call, quiet=method.scope is None)
 
 

@@ -17,7 +17,9 @@ from gateway.domain.endpoints import deliver
 from gateway.domain.endpoints.deliver import Render
 from storage import events
 from storage.database import DatabaseUnavailable
+from storage.fair import SHARE, FairPlaces
 from storage.key_ring import KeyMissing
+from storage.places import work_in
 from storage.webhook_endpoints import EndpointRow
 
 log = structlog.get_logger(__name__)
@@ -39,7 +41,7 @@ FULL_SECONDS = 5.0
 class Deliveries:
     """Delivers events until it is stopped."""
 
-    def __init__(self, domain: Domain, render: Render, stopping: Callable[[], bool]) -> None:
+    def __init__(self, domain: Domain, render: Render, stopping: Callable[[], bool], *, share: float = SHARE) -> None:
         """Listen for events; nothing is delivered before `run`."""
         self._domain = domain
         self._render = render
@@ -47,6 +49,7 @@ class Deliveries:
         self._locations: set[str] = set()
         self._all = True
         self._next_full = 0.0
+        self._places = FairPlaces(CONCURRENCY, share=share)
         self._hosts: Counter[str] = Counter()
         self._changed = asyncio.Event()
         self._turns: set[asyncio.Task[None]] = set()
@@ -87,9 +90,7 @@ class Deliveries:
         self._locations, self._all = set(), False
         try:
             await deliver.wake(self._domain, None if everything else locations)
-            free = CONCURRENCY - len(self._turns)
-            found = await deliver.take_due(self._domain, free) if free else []
-            for row in found:
+            for row in await deliver.take_due(self._domain, self._places) if self._places.busy < CONCURRENCY else ():
                 await self._begin(row)
         except DatabaseUnavailable as error:
             # The turns go on; what was taken and not begun is due again when its lease ends.
@@ -98,6 +99,7 @@ class Deliveries:
 
     async def _begin(self, row: EndpointRow) -> None:
         if self._hosts[row.uri] >= MAX_PER_HOST:
+            self._places.leave(row.tenant)
             await deliver.put_off(self._domain, row, HOST_DELAY)
             return
         self._hosts[row.uri] += 1
@@ -106,6 +108,7 @@ class Deliveries:
         task.add_done_callback(self._ended)
 
     async def _turn(self, row: EndpointRow) -> None:
+        work_in(row.tenant)
         try:
             await deliver.deliver(self._domain, self._render, row, self._stopping)
         except (DatabaseUnavailable, KeyMissing) as error:
@@ -116,6 +119,7 @@ class Deliveries:
             with suppress(DatabaseUnavailable):
                 await deliver.put_off(self._domain, row, deliver.FAULT_DELAY, "the gateway met a fault of its own")
         finally:
+            self._places.leave(row.tenant)
             self._hosts[row.uri] -= 1
             if not self._hosts[row.uri]:
                 del self._hosts[row.uri]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from procrastinate import App
 
+from gateway.domain import locations
 from gateway.domain.context import Domain
 from gateway.domain.publishing import batch_status, queue
 from storage.places import work_in
@@ -21,5 +22,5 @@ def register(app: App, domain: Domain, stopping: Callable[[], bool]) -> None:
 
     @app.task(name=queue.POLL_TASK)
     async def poll(location: str, connection: str) -> None:
-        work_in(location)
+        work_in(await locations.tenant_of(domain.db, location))
         await batch_status.poll(domain, location, connection, stopping=stopping)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 from procrastinate import App
 
+from gateway.domain.connections import verify
 from gateway.domain.context import Domain
 from gateway.domain.endpoints.deliver import Render
 from gateway.domain.publishing import queue as publish_queue
@@ -21,6 +22,7 @@ from gateway.jobs import webhooks as webhook_task
 from gateway.jobs.clock_watch import ClockWatch
 from gateway.jobs.deliveries import Deliveries
 from gateway.jobs.steps import Steps
+from storage.fair import SHARE
 from storage.jobs import queue
 from storage.places import Kind, work_for
 
@@ -41,6 +43,8 @@ class JobsConfig:
     old: float = 600.0
     seldom: float = 6 * 3600.0
     grace: float = 20.0
+    share: float = SHARE
+    """Which part of the places that others leave an agency may have."""
     queue_url: str = ""
     """Where the queue is, if not at the database's own address: a pooler in transaction mode has no LISTEN."""
 
@@ -59,13 +63,15 @@ class Jobs:
         """
         self._domain = domain
         self._config = config
-        self._deliveries = None if render is None else Deliveries(domain, render, lambda: self._stopping)
+        self._deliveries = (
+            None if render is None else Deliveries(domain, render, lambda: self._stopping, share=config.share)
+        )
         self._app: App | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._swept = 0.0
         self._clock = ClockWatch(domain.clock)
-        self._steps = Steps(domain, config.concurrency, stopping=lambda: self._stopping)
+        self._steps = Steps(domain, config.concurrency, stopping=lambda: self._stopping, share=config.share)
 
     @property
     def healthy(self) -> bool:
@@ -87,7 +93,8 @@ class Jobs:
             self._loop("due", 0.0, self._due),
             self._loop("leases", config.heartbeat, self._steps.renew),
             self._loop("sweep", config.sweep, self._sweep),
-            self._loop("connections", config.connections, lambda: sweep.connections(self._domain)),
+            self._loop("refreshes", config.connections, self._domain.tokens.renew_due),
+            self._loop("verifications", config.connections, lambda: verify.sweep(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
             self._loop("old", config.old, lambda: sweep.old(self._domain)),
             self._loop("orphans", config.seldom, lambda: sweep.orphans(self._domain)),
@@ -118,7 +125,7 @@ class Jobs:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    def _loop(self, name: str, pause: float, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    def _loop(self, name: str, pause: float, body: Callable[[], Awaitable[object]]) -> asyncio.Task[None]:
         async def run() -> None:
             work_for(Kind.JOBS)
             while not self._stopping:

@@ -1,11 +1,11 @@
-"""This process's steps of posts: begun as soon as a post is due, at most so many at once in each lane.
+"""This process's steps of posts: begun as soon as a post is due and it is its tenant's turn.
 
 Owns the tasks, the timers of posts that are due again soon, and that leases are renewed while a step takes long. What a
 step does is the domain's; a post whose process has died is found by every sweeper once its lease is over.
 """
 
 import asyncio
-from collections import Counter, deque
+import itertools
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -19,6 +19,7 @@ from gateway.domain.publishing import queue, step
 from gateway.domain.publishing.submit import Known
 from storage import posts
 from storage.database import DatabaseUnavailable
+from storage.fair import SHARE, FairPlaces, Tenant
 from storage.places import Kind, work_for, work_in
 
 log = structlog.get_logger(__name__)
@@ -28,19 +29,22 @@ RENEWALS = 3
 
 
 class Steps:
-    """Takes steps in this process, at most `concurrency` at once in each lane."""
+    """Takes steps in this process, at most `concurrency` at once in each lane; one agency has at most `share` of what
+    others leave.
+    """
 
-    def __init__(self, domain: Domain, concurrency: int, *, stopping: Callable[[], bool]) -> None:
+    def __init__(self, domain: Domain, concurrency: int, *, stopping: Callable[[], bool], share: float = SHARE) -> None:
         """Nothing is taken before `start`; no step begins while `stopping`."""
         self._domain = domain
         self._leases = domain.leases
-        self._concurrency = concurrency
         self._stopping = stopping
+        self.places = {lane: FairPlaces(concurrency, share=share) for lane in Lane}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._timers: dict[Key, tuple[asyncio.TimerHandle, Held]] = {}
-        self._busy: Counter[Lane] = Counter()
         self._context = Context()
-        self._waiting: dict[Lane, deque[tuple[Key, Held]]] = {lane: deque() for lane in Lane}
+        # What waits for a place, by its number among all that did.
+        self._waiting: dict[int, tuple[Key, Held]] = {}
+        self._numbers = itertools.count()
         self._left = False
         self._unheard: Callable[[], None] = lambda: None
         self.woken = asyncio.Event()
@@ -58,11 +62,9 @@ class Steps:
     async def stop(self, grace_seconds: float) -> None:
         """Let the steps under way reach a safe point and end their leases; a step that takes longer is cancelled."""
         self._unheard()
-        self._leases.has_room = self._leases.carries_on = lambda: False
-        waiting = {key: held for key, (_, held) in self._timers.items()}
-        for lane in self._waiting.values():
-            waiting |= dict(lane)
-            lane.clear()
+        self._leases.has_room, self._leases.carries_on = (lambda tenant: False), (lambda: False)
+        waiting = {key: held for key, (_, held) in self._timers.items()} | dict(self._waiting.values())
+        self._waiting.clear()
         for timer, _ in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -91,57 +93,79 @@ class Steps:
         except DatabaseUnavailable as error:
             log.warning("jobs.leases_left", posts=len(waiting), error=str(error))
 
-    def _has_room(self, lane: Lane) -> bool:
-        return not self._stopping() and self._busy[lane] < self._concurrency
-
-    def _could_begin(self) -> bool:
-        """Return whether a post that is created now would begin here at once."""
-        return self._has_room(Lane.HAND_OVERS) and not self._waiting[Lane.HAND_OVERS]
+    def _could_begin(self, tenant: Tenant) -> bool:
+        """Return whether a post of a tenant that is created now would begin here at once."""
+        return not self._stopping() and self.places[Lane.HAND_OVERS].free_for(tenant)
 
     async def take_due(self) -> None:
-        """Begin steps of posts that are due and that nobody has a lease of, as far as there is room for them."""
-        self._left = True
-        while free := {lane: self._concurrency - self._busy[lane] for lane in Lane if self._has_room(lane)}:
-            limit = min(free.values())
-            until, rows, found = await queue.take_due(self._domain, list(free), limit)
-            for row in rows:
-                self._begin((row.location, row.id), Held(until, lane=lane_of(row.state)))
-            if found < limit:
-                self._left = len(free) < len(Lane)
-                return
+        """Begin steps of posts that are due and that nobody has a lease of, as far as it is their turn."""
+        left = [await self._take(lane) for lane in Lane]
+        self._left = any(left)
 
-    def begin(self, location: str, post: str, until: datetime, known: object) -> None:
-        """Begin a post of which this process has a lease until then, as soon as there is room."""
-        self._begin_or_wait((location, post), Held(until, known=known))
+    async def _take(self, lane: Lane) -> bool:
+        """Begin what there are places for, and return whether more is due."""
+        while not self._stopping():
+            # It is known only afterwards what is due: whoever ends its step meanwhile has to look again.
+            self._left = True
+            taken = await queue.take_due(self._domain, lane, self.places[lane])
+            for row in taken.rows:
+                held = Held(taken.until, lane=lane_of(row.state), tenant=row.tenant)
+                self._begin((row.location, row.id), held, lane)
+            if not (taken.more and taken.batched):
+                return taken.more
+        return True
+
+    def begin(self, tenant: Tenant, post: str, until: datetime, known: object) -> None:
+        """Begin a post of which this process has a lease until then, as soon as it is its turn."""
+        self._begin_or_wait((tenant.location, post), Held(until, tenant=tenant, known=known))
 
     def _begin_or_wait(self, key: Key, held: Held) -> None:
-        if self._has_room(held.lane):
-            self._begin(key, held)
-        else:
-            self._waiting[held.lane].append((key, held))
+        lane, number = held.lane, next(self._numbers)
+        if not self._is_under_way(key, held):
+            self._waiting[number] = key, held
+            self.places[lane].join(held.tenant, lambda: self._begin_waiting(number, held.tenant, lane))
 
-    def _begin(self, key: Key, held: Held) -> None:
+    def _begin_waiting(self, number: int, tenant: Tenant, lane: Lane) -> None:
+        """Begin what waited for a place. What has waited for half its lease is left to whoever looks for what is due:
+        with the rest it might not get as far as being renewed.
+        """
+        key, held = self._waiting.pop(number, (None, None))
+        if key is None or held is None or self._stopping():
+            self.places[lane].leave(tenant)
+        elif held.until < self._domain.clock() + self._leases.length / 2:
+            self._left = True
+            self.places[lane].leave(tenant)
+        else:
+            self._begin(key, held, lane)
+
+    def _is_under_way(self, key: Key, held: Held) -> bool:
+        """Return whether nothing is to be begun: a step of the post is under way, or comes with a later lease."""
         if key in self._tasks:
             current = self._leases.held[key]
             if held.until > current.until:
                 # Somebody made the post due: the lease that was taken is that of the step under way, and of one more.
                 current.until, current.more = held.until, True
-            return
+            return True
         if key in self._timers:
             if self._timers[key][1].until > held.until:
                 # A lease from before the one with which this process comes back.
-                return
+                return True
             self._timers.pop(key)[0].cancel()
-        self._busy[held.lane] += 1
+        return False
+
+    def _begin(self, key: Key, held: Held, lane: Lane) -> None:
+        """Begin a step, for which there is a place in the lane."""
+        if self._is_under_way(key, held):
+            self.places[lane].leave(held.tenant)
+            return
         self._leases.held[key] = held
         self._tasks[key] = asyncio.get_running_loop().create_task(
-            self._step(key, held), name=f"step {key[0]}/{key[1]}", context=self._context.copy()
+            self._step(key, held, lane), name=f"step {key[0]}/{key[1]}", context=self._context.copy()
         )
 
-    async def _step(self, key: Key, held: Held) -> None:
+    async def _step(self, key: Key, held: Held, lane: Lane) -> None:
         location, post = key
-        lane = held.lane
-        work_in(location)
+        work_in(held.tenant)
         try:
             known = held.known if isinstance(held.known, Known) else None
             await step.step(self._domain, location, post, stopping=self._stopping, lease=held, known=known)
@@ -153,28 +177,15 @@ class Steps:
             log.error("jobs.step_failed", location=location, post=post, exc_info=error)
         finally:
             del self._tasks[key], self._leases.held[key]
-            self._busy[lane] -= 1
-            self._begin_waiting(lane)
+            self.places[lane].leave(held.tenant)
+            if self._left and not self.places[lane].waiting:
+                self.woken.set()
         if self._stopping():
             return
         if held.more:
-            self._begin_or_wait(key, Held(held.until, lane=held.lane))
+            self._begin_or_wait(key, Held(held.until, lane=held.lane, tenant=held.tenant))
         elif held.again is not None:
             self._come_back(key, held, held.again)
-
-    def _begin_waiting(self, lane: Lane) -> None:
-        """Begin what waits for room. What has waited for half its lease is left to whoever looks for what is due: with
-        the rest it might not get as far as being renewed.
-        """
-        waiting, latest = self._waiting[lane], self._domain.clock() + self._leases.length / 2
-        while waiting and self._has_room(lane):
-            key, held = waiting.popleft()
-            if held.until >= latest:
-                self._begin(key, held)
-            else:
-                self._left = True
-        if self._left and not waiting:
-            self.woken.set()
 
     def _come_back(self, key: Key, held: Held, at: datetime) -> None:
         """Take the next step when it is due; its lease has been stored with the time."""
@@ -184,7 +195,7 @@ class Steps:
 
     def _due(self, key: Key) -> None:
         _, held = self._timers.pop(key)
-        self._begin_or_wait(key, Held(held.until, lane=held.lane))
+        self._begin_or_wait(key, Held(held.until, lane=held.lane, tenant=held.tenant))
 
     async def renew(self) -> None:
         """Renew the leases of steps that take long, before they are over."""

@@ -11,7 +11,6 @@ from procrastinate import App
 from procrastinate.jobs import Status
 
 from gateway.domain import locations
-from gateway.domain.connections import verify
 from gateway.domain.context import Domain
 from gateway.domain.events.cursors import RETENTION
 from gateway.domain.media import addresses, upload_sweep, uploads
@@ -68,12 +67,6 @@ async def recover_from_clock_step(domain: Domain, *, observed: bool = False) -> 
         )
     if found:
         log.warning("jobs.clock_set_back", posts=found)
-
-
-async def connections(domain: Domain) -> None:
-    """Refresh tokens that are about to expire, and verify the connections that are due."""
-    await domain.tokens.renew_due()
-    await verify.sweep(domain)
 
 
 async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:

@@ -16,14 +16,18 @@ from typing import Any, Self
 
 import structlog
 
-from gateway.media.backlog import Backlog
 from gateway.media.children import Child, Children, TemplateLost, receive
 from gateway.media.facts import MediaFacts
 from gateway.media.remote import MAX_BYTES, MESSAGE, SIZE
+from storage.fair import NOBODY, SHARE, FairPlaces, FairQueue, Tenant, Turns
 
 log = structlog.get_logger(__name__)
 
 MAX_CONCURRENT = 2
+MAX_AHEAD = 1024
+MAX_AHEAD_PER_LOCATION = 64
+"""How many looks may wait for a place that nobody else wants."""
+
 WALL_SECONDS = 10.0
 MAX_RANGE = 1024**2
 MAX_ANSWER = 16 * 1024
@@ -53,16 +57,18 @@ class Prober:
         self,
         *,
         max_concurrent: int = MAX_CONCURRENT,
+        share: float = SHARE,
         wall_seconds: float = WALL_SECONDS,
         command: Sequence[str] = COMMAND,
         **replacement: Any,
     ) -> None:
         """Prepare the prober; no process is started before the first file. `replacement` is passed to Children."""
-        self._semaphore = asyncio.Semaphore(max_concurrent)
+        self._places = FairPlaces(max_concurrent, share=share)
         self._wall_seconds = wall_seconds
         self._children = Children(command, **replacement)
         self._flights: dict[str, _Flight] = {}
-        self._backlog = Backlog[Callable[[], Awaitable[object]]]()
+        self._turns = Turns()
+        self._backlog = FairQueue[Callable[[], Awaitable[object]]](self._turns)
         # A place is left to callers who wait.
         self._max_ahead = max(1, max_concurrent - 1)
         self._ahead: set[asyncio.Task[None]] = set()
@@ -75,24 +81,28 @@ class Prober:
 
     async def close(self) -> None:
         """End everything; probes that are still running raise ProbeFailed, and so do later ones."""
-        self._backlog.clear()
+        self._backlog = FairQueue(self._turns)
         for task in self._ahead:
             task.cancel()
         await asyncio.gather(*self._ahead, return_exceptions=True)
         await self._children.close()
 
-    def later(self, group: str, work: Callable[[], Awaitable[object]]) -> None:
+    def later(self, tenant: Tenant, work: Callable[[], Awaitable[object]]) -> None:
         """Do `work()`, which looks into a file, once a place is free that no caller of `look` waits for.
 
-        Groups take turns. If too much waits already, it is forgotten; whatever it raises is its own concern.
+        Tenants take turns. If too much waits already, it is forgotten; whatever it raises is its own concern.
         """
-        if self._backlog.add(group, work):
+        if len(self._backlog) < MAX_AHEAD and self._backlog.waiting(tenant) < MAX_AHEAD_PER_LOCATION:
+            self._backlog.add(tenant, work)
             self._start_later()
 
     def _start_later(self) -> None:
-        while self._backlog and len(self._ahead) < self._max_ahead and not self._semaphore.locked():
+        while len(self._ahead) < self._max_ahead and not self._places.waiting:
+            if (found := self._backlog.pop(self._places.free_for)) is None:
+                return
+            self._turns.serve(found[0])
             # In a context of its own: the call that asked for it has ended, with its deadline and its caller.
-            task = asyncio.get_running_loop().create_task(_ignored(self._backlog.pop()), context=Context())
+            task = asyncio.get_running_loop().create_task(_ignored(found[1]), context=Context())
             self._ahead.add(task)
             task.add_done_callback(self._ended_ahead)
 
@@ -116,14 +126,14 @@ class Prober:
                 flight.task.cancel()
                 await asyncio.gather(flight.task, return_exceptions=True)
 
-    async def look(self, size: int, read: Read) -> MediaFacts:
+    async def look(self, size: int, read: Read, tenant: Tenant = NOBODY) -> MediaFacts:
         """Return the facts of a file of `size` bytes; for an unreadable file `trouble` says why, and `unknown` which
         bound was reached.
 
         Raises ProbeFailed, and whatever `read` raises.
         """
         try:
-            async with self._semaphore, asyncio.timeout(self._wall_seconds):
+            async with self._places.place(tenant), asyncio.timeout(self._wall_seconds):
                 return await self._look(size, read)
         except TimeoutError:
             # An expensive file exhausts its CPU limit first: here the machine, or the storage, was slow.

@@ -19,6 +19,7 @@ from gateway.domain.locations import Owners
 from gateway.errors import LocationForbidden, ResourceNotFound
 from gateway.interceptors.calls import current_call
 from storage import errors as storage_errors
+from storage.fair import Tenant
 from storage.places import work_in
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ class RequestGuard:
         caller = current_caller.get()
         await locations.authorize(self.owners, caller, location)
         # Only now: who is refused takes none of the location's share of the database.
-        work_in(location)
+        work_in(Tenant(caller.agency, location))
         if call := current_call.get(None):
             call.authorize = lambda again: locations.authorize(self.owners, again, location)
         return caller
@@ -77,7 +78,7 @@ class RequestGuard:
         """Return the caller if it may use the location, or claim it with what it creates; raises LocationForbidden."""
         caller = current_caller.get()
         await locations.authorize_claim(self.owners, caller, location)
-        work_in(location)
+        work_in(Tenant(caller.agency, location))
         return caller
 
     async def authorize_write(self, location: str, request: Message) -> RequestKey | None:

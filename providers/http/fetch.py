@@ -6,11 +6,9 @@ Holds one piece in memory at a time. Errors contain the host at most: the rest o
 
 import asyncio
 import re
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import PurePosixPath
 
 import aiohttp
@@ -65,42 +63,34 @@ class Media:
 
 
 class Fetcher:
-    """Fetches media from callers' URLs, at most `slots` at once, and at most half of them for the same key.
-
-    The key says for whom a medium is fetched: one caller's slow servers must not block the media of others.
-    """
+    """Fetches media from callers' URLs; how many at once, and for whom, is not decided here."""
 
     def __init__(
         self,
         *,
         allow_loopback: bool = False,
-        slots: int = 4,
         bounds: Bounds = Bounds(),
         lookup: Lookup | None = None,
     ) -> None:
         """Open no connection before the first fetch; `lookup` replaces the system's resolver (in tests)."""
         self.allow_loopback = allow_loopback
-        self._free = slots
-        self._max_per_key = max(1, slots // 2)
-        self._used: Counter[str] = Counter()
         self._bounds = bounds
         self._system = SystemLookup()
         self._lookup: Lookup = lookup or self._system
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def open(self, uri: str, *, max_bytes: int, key: str = "") -> AsyncIterator[Media]:
-        """Start a fetch for `key`, and yield the medium, to be read inside the block.
+    async def open(self, uri: str, *, max_bytes: int) -> AsyncIterator[Media]:
+        """Start a fetch, and yield the medium, to be read inside the block.
 
         Raises MediaUnreachable, MediaTooLarge and MediaUnavailable, here and while its bytes are read.
         """
-        with self._slot(key):
-            self._session = self._session or self._connected()
-            transfer = _Transfer(self._session, uri, max_bytes, self.allow_loopback, self._bounds)
-            try:
-                yield await transfer.begin()
-            finally:
-                transfer.close()
+        self._session = self._session or self._connected()
+        transfer = _Transfer(self._session, uri, max_bytes, self.allow_loopback, self._bounds)
+        try:
+            yield await transfer.begin()
+        finally:
+            transfer.close()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -108,21 +98,6 @@ class Fetcher:
         if session is not None:
             await session.close()
         self._system.close()
-
-    @contextmanager
-    def _slot(self, key: str) -> Iterator[None]:
-        """Take a slot, or raise MediaUnavailable with a delay: slow servers must not occupy every worker."""
-        if self._free < 1 or self._used[key] >= self._max_per_key:
-            raise MediaUnavailable("Too many media are being fetched now.", retry_after=timedelta(seconds=5))
-        self._free -= 1
-        self._used[key] += 1
-        try:
-            yield
-        finally:
-            self._free += 1
-            self._used[key] -= 1
-            if not self._used[key]:
-                del self._used[key]
 
     def _connected(self) -> aiohttp.ClientSession:
         return guarded_session(

@@ -14,7 +14,7 @@ from functools import partial
 import uvloop
 from rich.console import Console
 
-from tests.bench import cores, looks, publishing, reads, standing, transfers
+from tests.bench import cores, fairness, looks, publishing, reads, standing, transfers
 from tests.bench.rounds import Result, Rounds
 from tests.bench.servers import Bench, running
 from tests.bench.table import line, table
@@ -34,6 +34,7 @@ MEASURES: dict[str, Measure] = {
     "rest": standing.rest,
     "growth": standing.growth,
     "cores": cores.cores,
+    "fairness": fairness.fairness,
 }
 MOST_GIB = 4
 

@@ -47,7 +47,7 @@ class Cost:
 async def cost_of_a_post(bench: Bench, rounds: Rounds) -> list[Result]:
     """A post from CreateUpload to PUBLISHED, against a script that makes the same vendor calls with the same client."""
     path = bench.folder / "video"
-    path.write_bytes(b"".join(each.data for each in transfers.messages("", VIDEO_BYTES, _head(VIDEO_BYTES))))
+    path.write_bytes(b"".join(each.data for each in transfers.messages("", VIDEO_BYTES, head(VIDEO_BYTES))))
     async with (
         bench.gateway() as gateway,
         program("tests.bench.bare_post", bench.vendor_url, str(path)) as script,
@@ -136,14 +136,20 @@ async def publish(client: Client, place: str, size: int) -> None:
     """Upload a video of `size` bytes, and post it."""
     parent = f"locations/{place}"
     upload = await transfers.create(client, size, parent)
-    await transfers.write(client, upload, size, _head(size))
-    post = post_pb2.Post(account=f"{parent}/accounts/a1", mode=post_pb2.POST_MODE_DIRECT, caption="A caption")
+    await transfers.write(client, upload, size, head(size))
+    post = new_post(parent)
     post.video.source.upload = upload
-    post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
     await client.call("PostService/CreatePost", parent=parent, post=post)
 
 
-def _head(size: int) -> bytes:
+def new_post(parent: str) -> post_pb2.Post:
+    """Return a post of a location's account, without its video."""
+    post = post_pb2.Post(account=f"{parent}/accounts/a1", mode=post_pb2.POST_MODE_DIRECT, caption="A caption")
+    post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
+    return post
+
+
+def head(size: int) -> bytes:
     """Return the beginning of a real video of `size` bytes; every reader skips the rest."""
     clip = media.clip()
     return clip + media.padding_head(size - len(clip))
@@ -155,7 +161,7 @@ def _new_user(vendor: Vendor) -> str:
     return user.open_id
 
 
-async def connected(bench: Bench, count: int, vendor: Vendor) -> list[str]:
+async def connected(bench: Bench, count: int, vendor: Vendor, agency: str = DEFAULT_AGENCY) -> list[str]:
     """Connect new users of the vendor, each in a location of its own: a creator may start six posts a minute."""
     domain, now, places = bench.domain, bench.domain.clock(), []
     for open_id in [_new_user(vendor) for _ in range(count)]:
@@ -163,7 +169,7 @@ async def connected(bench: Bench, count: int, vendor: Vendor) -> list[str]:
         can = {"capabilities": CAPABILITIES, "granted_scopes": list(grant.scopes), "provider_subject": grant.subject}
         row = connection_row(now, location=open_id, last_verify_time=now, **can)
         account = account_row(now, location=open_id, provider_account_id=open_id, username=open_id)
-        await connect(domain, row, grant, [account], DEFAULT_AGENCY)
+        await connect(domain, row, grant, [account], agency)
         places.append(open_id)
     return places
 

@@ -4,7 +4,6 @@ Owns starting and ending all of it, and the rows; every process that was started
 """
 
 import asyncio
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -26,6 +25,7 @@ from storage import accounts, connections, locations, migrate, posts
 from storage.database import Database
 from storage.embedded import start_embedded
 from tests.chaos import processes
+from tests.fixtures import client as client_keys
 from tests.fixtures.client import Client
 from tests.fixtures.domain import built
 from tests.fixtures.rows import CAPABILITIES, account_row, connection_row, post_row
@@ -91,6 +91,11 @@ class Bench:
     vendor: Vendor
     vendor_url: str
     gib: int
+    keys: api_keys.KeyStore
+
+    async def new_key(self, agency: str = DEFAULT_AGENCY) -> str:
+        """Create an ordinary key of an agency: all its locations, all scopes."""
+        return (await client_keys.new_key(self.keys, agency)).secret.reveal()
 
     @asynccontextmanager
     async def gateway(self, *options: str, **settings: str) -> AsyncIterator[Serving]:
@@ -135,9 +140,7 @@ async def running(gib: int = 1) -> AsyncIterator[Bench]:
             async with serve(simulator) as vendor_url, built(settings) as (ground, domain):
                 # The gateway looks the key up by its hash in PostgreSQL, then in a coherent cache.
                 store = await app.open_keys(ground, domain)
-                made = await api_keys.create(
-                    store, agency=DEFAULT_AGENCY, locations=None, scopes=api_keys.SCOPES, random=os.urandom
-                )
+                made = await client_keys.new_key(store, DEFAULT_AGENCY)
                 await _rows(domain.db)
                 yield Bench(
                     database.url,
@@ -148,6 +151,7 @@ async def running(gib: int = 1) -> AsyncIterator[Bench]:
                     simulator.state.vendor,
                     vendor_url,
                     gib,
+                    store,
                 )
         finally:
             await database.release()

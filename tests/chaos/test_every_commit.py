@@ -32,6 +32,7 @@ from providers.simulators.tiktok import SimulatorConfig
 from storage import attempts
 from storage import posts as rows
 from storage.database import Database, Transaction
+from storage.fair import Tenant
 from storage.posts import PostRow
 from tests.chaos.test_kill_side_paths import Death, publish_drafts
 from tests.fixtures import media as files
@@ -160,7 +161,7 @@ class Route:
         """Count what is on the network."""
         return len(self.stage.vendor.posts)
 
-    def begin(self, location: str, post: str, until: datetime, known: object) -> None:
+    def begin(self, tenant: Tenant, post: str, until: datetime, known: object) -> None:
         """Let the next step begin with what is known."""
         assert isinstance(known, Known)
         self.known.append(known)
@@ -318,7 +319,7 @@ async def test_a_death_around_any_commit_loses_doubles_and_sticks_nothing(
             photos = [await stage.upload(data, kind, None) for data, kind in zip(PHOTOS, TYPES, strict=True)]
             route = Route(name, stage, account, upload, photos)
             if name == AT_ONCE:
-                stage.domain.leases.has_room, stage.domain.leases.begin = lambda: True, route.begin
+                stage.domain.leases.has_room, stage.domain.leases.begin = (lambda tenant: True), route.begin
             commits, deaths, wrong = await deaths_of(route)
 
     assert [] == wrong

@@ -29,6 +29,7 @@ from providers.capabilities import Capability
 from providers.http.post import Poster
 from socialgateway.v1 import event_pb2, webhook_endpoint_pb2, webhook_endpoint_service_pb2
 from storage import location_contents, locations, webhook_endpoints
+from storage.fair import FairPlaces
 from storage.states import LocationClaim
 from tests.fixtures.gateway import World, opened
 from tests.fixtures.waiting import until
@@ -118,7 +119,7 @@ async def turns(world: World, render: deliver.Render | None = None) -> int:
     """Run a turn of every endpoint that is due, and return the number of turns."""
     usual = providers_with(world.domain.providers, Capability.VIDEO_QUERY)
     await deliver.wake(world.domain, None)
-    rows = await deliver.take_due(world.domain, 100)
+    rows = await deliver.take_due(world.domain, FairPlaces(100))
     for row in rows:
         await deliver.deliver(
             world.domain, render or (lambda event: event_to_proto.to_json(event, usual)), row, lambda: False
@@ -359,7 +360,7 @@ async def test_a_worker_that_dies_delivers_again(
     await create(gateway, receiver)
     await write(gateway, 1)
     await deliver.wake(gateway.domain, None)
-    [row] = await deliver.take_due(gateway.domain, 1)
+    [row] = await deliver.take_due(gateway.domain, FairPlaces(1))
     with monkeypatch.context() as patched:
         patched.setattr(deliver, "_store", _die)
         with pytest.raises(ProcessDied):
@@ -408,7 +409,7 @@ async def test_a_caller_s_change_during_a_turn_stands(gateway: World, receiver: 
     made = await create(gateway, receiver)
     await write(gateway, 1)
     await deliver.wake(gateway.domain, None)
-    [row] = await deliver.take_due(gateway.domain, 1)
+    [row] = await deliver.take_due(gateway.domain, FairPlaces(1))
     await gateway.api.call("WebhookEndpointService/DisableWebhookEndpoint", name=made.name)
     await deliver.deliver(gateway.domain, lambda event: "{}", row, lambda: False)
 
@@ -494,7 +495,7 @@ async def test_an_event_that_is_always_refused_does_not_stop_the_others(gateway:
 async def between(gateway: World, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]) -> None:
     """Give the endpoint a turn in which `work` happens right after the first delivery."""
     await deliver.wake(gateway.domain, None)
-    [row] = await deliver.take_due(gateway.domain, 1)
+    [row] = await deliver.take_due(gateway.domain, FairPlaces(1))
     send, left = deliver.send, [work]
 
     async def sent(*args: Any) -> Any:

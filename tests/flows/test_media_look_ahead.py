@@ -20,6 +20,7 @@ from gateway.media.probe import Prober
 from gateway.media.types import SHEET
 from providers.simulators.tiktok import SimulatorConfig
 from storage import uploads
+from storage.fair import Tenant
 from storage.states import UploadState
 from storage.uploads import UploadRow
 from tests.fixtures import logs, media
@@ -163,7 +164,7 @@ async def test_a_stop_does_not_wait_for_looks_ahead(database_url: str, tmp_path:
         await gateway.domain.prober.look(1000, read)
 
     async with running(database_url, tmp_path) as gateway:
-        gateway.domain.prober.later("l1", forever)
+        gateway.domain.prober.later(Tenant("a", "l1"), forever)
         await asked.wait()
         left = [*templates(), *workers()]
         assert 2 == len(left)
@@ -194,7 +195,7 @@ class Order:
 
     def later(self, name: str) -> None:
         """Look in the background; the group is the first letter."""
-        self.prober.later(name[0], lambda: self.look(name))
+        self.prober.later(Tenant(name[0], name[0]), lambda: self.look(name))
 
     async def next(self, *names: str) -> None:
         """Let the last one end, and wait until these have begun."""
@@ -241,5 +242,5 @@ async def test_locations_take_turns() -> None:
         order = Order(prober)
         for name in ("a1", "a2", "a3", "a4", "b1"):
             order.later(name)
-        for name in ("a1", "a2", "b1", "a3", "a4"):
+        for name in ("a1", "b1", "a2", "a3", "a4"):
             await order.next(name)

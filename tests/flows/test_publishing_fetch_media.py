@@ -31,6 +31,7 @@ from providers.http import public
 from providers.http.fetch import Bounds, Fetcher
 from providers.simulators.tiktok import SimulatorConfig
 from storage import posts, uploads
+from storage.fair import FairPlaces, Tenant
 from storage.posts import PostRow
 from storage.states import PostState
 from storage.uploads import UploadPartRow, UploadRow
@@ -487,6 +488,25 @@ async def test_every_photo_that_is_refused_before_the_submit_is_named(stage: Sta
     shown = detail(status.from_stored(post.error), error_details_pb2.BadRequest)
     assert shown is not None
     assert ["post.photos.sources[0]", "post.photos.sources[1]"] == [each.field for each in shown.field_violations]
+
+
+async def test_one_agency_leaves_places_for_others(stage: Stage) -> None:
+    """When an agency fetches as much as it may, its next post waits, and another agency's is fetched; a place is given
+    back however its fetch ends.
+    """
+    answer = reply("200 OK", DATA[:MIB], "Content-Type: video/mp4")
+    places = replace(stage.domain, fetches=FairPlaces(4))
+    greedy = [Tenant("greedy", f"g{number}") for number in range(3)]
+    assert all(places.fetches.take(tenant) for tenant in greedy)
+    async with serving(answering(answer)) as heard:
+        post = await posted(stage, f"{heard.url}/v.mp4")
+        with pytest.raises(MediaUnavailable) as caught:
+            await fetch_media.fetch(places, PostRow(**{**post.model_dump(warnings=False), "agency": "greedy"}), 0)
+        fetched = await fetch_media.fetch(places, post, 0)
+
+    assert caught.value.retry_after is not None
+    assert fetched.uploads
+    assert 3 == places.fetches.busy
 
 
 def test_an_address_is_checked_before_any_request() -> None:

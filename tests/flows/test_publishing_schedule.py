@@ -14,10 +14,10 @@ import pytest
 
 from gateway.domain import post_content
 from gateway.domain.credentials import connection_status
-from gateway.domain.leases import Lane, Leases
+from gateway.domain.leases import Leases
 from gateway.domain.post_content import Source
 from gateway.domain.posts import cancel, update
-from gateway.domain.publishing import journal, queue, step
+from gateway.domain.publishing import journal, step
 from gateway.errors import Conflict, DomainError, EtagMismatch, StateForbids
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, JobsConfig
@@ -27,7 +27,7 @@ from storage import connections, events
 from storage.database import Database, DatabaseUnavailable
 from storage.posts import PostRow
 from tests.fixtures import media
-from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened, take_due
 from tests.fixtures.planner import PUBLIC, PlannerStage, planning
 from tests.fixtures.rows import as_grant
 from tests.fixtures.waiting import until
@@ -97,7 +97,7 @@ async def test_a_post_is_kept_until_its_time_and_goes_out_once(kind: str, stage:
     """It is SCHEDULED, nobody takes it up before, steps do nothing, and at its time it is submitted, once."""
     post = await scheduled(stage, **kinds()[kind])
     stage.clock.advance(DAY - SECOND)
-    _, early, _ = await queue.take_due(stage.domain, list(Lane), 10)
+    early = await take_due(stage.domain)
     kept = await stage.step(post)
     before = len(stage.vendor.inits)
     final = await at_its_time(stage, post)
@@ -328,7 +328,7 @@ async def test_a_lease_from_before_a_step_back_releases_nothing(stage: Stage) ->
     """A post that was taken up at its time, before the clock was set back, is due again at its time."""
     post = await scheduled(stage)
     stage.clock.time = post.schedule_time or stage.clock.time
-    _, rows, _ = await queue.take_due(stage.domain, list(Lane), 10)
+    rows = await take_due(stage.domain)
     stage.clock.advance(-HOUR)
     kept = await stage.step(post)
 

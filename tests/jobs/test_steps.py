@@ -20,10 +20,11 @@ from providers.simulators.highlevel import SimulatorConfig as PlannerConfig
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import posts
 from storage.database import Transaction
+from storage.fair import FairPlaces, Tenant
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
 from tests.fixtures import media
-from tests.fixtures.domain import Stage, opened
+from tests.fixtures.domain import Stage, opened, take_due
 from tests.fixtures.planner import planning
 from tests.fixtures.waiting import until
 
@@ -67,7 +68,7 @@ async def reached(stage: Stage, post: PostRow, state: str) -> PostRow:
 
 async def taken(stage: Stage) -> list[str]:
     """Take the posts that are due, as another process would."""
-    _, rows, _ = await queue.take_due(stage.domain, list(Lane), 10)
+    rows = await take_due(stage.domain)
     return [row.id for row in rows]
 
 
@@ -122,7 +123,7 @@ async def test_a_process_that_takes_steps_hears_of_posts_that_are_due(stage: Sta
     """The notification of another process wakes it before its next sweep."""
     account = await stage.connect()
     async with stepping(stage) as steps:
-        stage.domain.leases.has_room = lambda: False
+        stage.domain.leases.has_room = lambda tenant: False
         await created(stage, account)
         await asyncio.wait_for(steps.woken.wait(), 20)
 
@@ -141,8 +142,8 @@ async def test_a_post_that_was_changed_before_its_first_step_is_read_again(stage
     """What the check has found of the post as it was created is not used for the post as it is now."""
     account = await stage.connect()
     begun: list[object] = []
-    stage.domain.leases.has_room = lambda: True
-    stage.domain.leases.begin = lambda location, post, until, known: begun.append(known)
+    stage.domain.leases.has_room = lambda tenant: True
+    stage.domain.leases.begin = lambda tenant, post, until, known: begun.append(known)
     post = await created(stage, account)
     async with stage.domain.db.transaction() as tx:
         await posts.change(tx, post.location, post.id, stage.clock(), expect=[post.state], caption="changed")
@@ -160,7 +161,7 @@ async def test_a_long_step_keeps_its_lease(stage: Stage) -> None:
     """While a step is under way its lease is renewed before it is over; afterwards it is not."""
     post, length = await created(stage, await stage.connect()), stage.domain.leases.length
     async with stepping(stage) as steps:
-        _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
+        [row] = await take_due(stage.domain)
         stage.domain.leases.held[post.location, post.id] = Held(stage.clock() + length, read=True)
         await steps.renew()
         early = (await stage.read(post)).due_at
@@ -181,10 +182,10 @@ async def test_posts_that_are_polled_together_are_left_to_the_sweeper(database_u
             post = await reached(stage, await stage.planned(account, upload), "PROCESSING")
             assert post.due_at is not None
             stage.clock.time = post.due_at
-            _, alone, due = await queue.take_due(stage.domain, list(Lane), 10)
+            taken = await queue.take_due(stage.domain, Lane.POLLS, FairPlaces(10))
 
     assert post.due_at - post.update_time < stage.domain.leases.length
-    assert ([], 1) == (alone, due)
+    assert ([], 1) == (taken.rows, taken.batched)
 
 
 async def test_a_lease_that_is_over_begins_nothing(stage: Stage) -> None:
@@ -203,13 +204,13 @@ async def test_what_waits_for_half_its_lease_is_left_to_others(stage: Stage) -> 
     """A post for which there is no room is not begun on what is left of its lease; whoever looks finds it due."""
     post = await created(stage, await stage.connect())
     async with stepping(stage, concurrency=1) as steps:
-        steps._busy[Lane.HAND_OVERS] = 1
-        _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
+        places, other = steps.places[Lane.HAND_OVERS], Tenant("other")
+        places.take(other)
+        [row] = await take_due(stage.domain)
         assert row.due_at is not None
-        steps.begin(post.location, post.id, row.due_at, None)
+        steps.begin(row.tenant, post.id, row.due_at, None)
         stage.clock.advance(stage.domain.leases.length * 0.6)
-        steps._busy[Lane.HAND_OVERS] = 0
-        steps._begin_waiting(Lane.HAND_OVERS)
+        places.leave(other)
         begun = list(steps._tasks)
         stage.clock.advance(stage.domain.leases.length)
         later = await taken(stage)
@@ -221,7 +222,7 @@ async def test_a_lease_is_not_renewed_before_its_step_has_read_the_post(stage: S
     """Otherwise the step would find another lease than it began with, and do nothing."""
     post, length = await created(stage, await stage.connect()), stage.domain.leases.length
     async with stepping(stage) as steps:
-        _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
+        [row] = await take_due(stage.domain)
         assert row.due_at is not None
         stage.domain.leases.held[post.location, post.id] = Held(row.due_at)
         stage.clock.advance(length / 2)
@@ -237,7 +238,7 @@ async def test_a_row_that_is_locked_costs_no_other_its_lease(stage: Stage) -> No
     account = await stage.connect()
     posts_made, length = [await created(stage, account) for _ in range(2)], stage.domain.leases.length
     async with stepping(stage) as steps:
-        _, rows, _ = await queue.take_due(stage.domain, list(Lane), 10)
+        rows = await take_due(stage.domain)
         for row in rows:
             assert row.due_at is not None
             stage.domain.leases.held[row.location, row.id] = Held(row.due_at, read=True)
@@ -254,7 +255,7 @@ async def test_a_row_that_is_locked_costs_no_other_its_lease(stage: Stage) -> No
 async def test_what_was_rolled_back_is_no_lease(stage: Stage) -> None:
     """A move whose transaction fails leaves the lease as it was: what is noted is what is stored."""
     post = await created(stage, await stage.connect())
-    _, [row], _ = await queue.take_due(stage.domain, list(Lane), 10)
+    [row] = await take_due(stage.domain)
     assert row.due_at is not None
     held = stage.domain.leases.held[post.location, post.id] = Held(row.due_at, read=True)
     work = await journal.open_attempt(stage.domain, await stage.read(post), None, state=PostState.QUEUED)

@@ -12,9 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.domain.concurrency import LEASE
-from gateway.domain.leases import Lane
 from gateway.domain.media import addresses, upload_sweep
-from gateway.domain.publishing import queue as publish_queue
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, JobsConfig
 from providers.simulators.tiktok import SimulatorConfig
@@ -24,7 +22,7 @@ from storage.idempotency import IdempotencyRow
 from storage.jobs import queue
 from storage.posts import PostRow
 from tests.fixtures import media
-from tests.fixtures.domain import Stage, opened
+from tests.fixtures.domain import Stage, opened, take_due
 from tests.fixtures.gateway import World
 from tests.fixtures.waiting import until
 
@@ -94,8 +92,7 @@ async def test_grants_are_renewed_and_connections_verified_by_themselves(gateway
 
 async def taken(stage: Stage) -> list[str]:
     """Take the posts that are due, as a process does that dies with them."""
-    _, rows, _ = await publish_queue.take_due(stage.domain, list(Lane), 10)
-    return [row.id for row in rows]
+    return [row.id for row in await take_due(stage.domain)]
 
 
 async def test_a_post_whose_process_died_is_found_again(stage: Stage) -> None:

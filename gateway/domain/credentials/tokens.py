@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gateway.clock import Clock
+from gateway.domain.concurrency import take_turns
 from gateway.domain.credentials.refresh import Refresher, RenewFromParent, TokenRequest
 from gateway.domain.credentials.token_cache import TokenCache
 from gateway.domain.credentials.token_store import DEFAULT_TIMING, Timing, TokenStore
@@ -17,10 +18,14 @@ from providers.interface import Provider
 from providers.models.grants import AccessToken, Grant
 from storage import tokens as rows
 from storage.database import Database, Transaction
+from storage.fair import SHARE, FairPlaces
 from storage.keys import LocationSealer, Sealer
 from storage.listener import Listener
 
 T = TypeVar("T")
+
+REFRESHES = 32
+"""How many tokens are refreshed ahead of their expiry at the same time."""
 
 
 class Tokens:
@@ -38,6 +43,7 @@ class Tokens:
         renew_from_parent: RenewFromParent | None = None,
         timing: Timing = DEFAULT_TIMING,
         cache_size: int = 20_000,
+        share: float = SHARE,
     ) -> None:
         """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end.
 
@@ -45,6 +51,7 @@ class Tokens:
         """
         self._db = db
         self._clock = clock
+        self._places = FairPlaces(REFRESHES, share=share)
         self._refreshes: dict[str, asyncio.Task[AccessToken]] = {}
         self._guarded: set[asyncio.Task[Any]] = set()
         self._cache = TokenCache(db, sealer, listener, size=cache_size)
@@ -76,17 +83,20 @@ class Tokens:
             if used_version is None or token.version > used_version:
                 return token
 
-    async def renew_due(self, limit: int = 100) -> int:
+    async def renew_due(self) -> int:
         """Refresh the tokens that are due, before they expire; return how many were due. Raises DatabaseUnavailable.
 
         One that cannot be refreshed now waits for its cool-down; a connection whose grant was revoked becomes EXPIRED.
         """
-        async with self._db.transaction() as tx:
-            due = await rows.due_for_refresh(tx, self._clock(), limit)
-        refreshes = [self._refresh(rows.cache_key(*each), TokenRequest(*each, proactive=True)) for each in due]
-        if refreshes:
-            await asyncio.wait(refreshes)
-        return len(due)
+
+        async def renew(location: str, connection: str) -> None:
+            wanted = TokenRequest(location, connection, proactive=True)
+            await asyncio.wait({self._refresh(rows.cache_key(location, connection), wanted)})
+
+        async def lease(tx: Transaction, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
+            return await rows.without_lease(tx, chosen, self._clock())
+
+        return await take_turns(self._db, rows.DUE, self._places, renew, lease=lease, now=self._clock)
 
     def _refresh(self, key: str, wanted: TokenRequest) -> asyncio.Task[AccessToken]:
         """Return the refresh of this connection that is under way, else start one."""

@@ -21,6 +21,7 @@ from providers.http.post import Answer
 from storage import events, webhook_endpoints
 from storage.database import Transaction
 from storage.events import EventRow
+from storage.fair import FairPlaces
 from storage.states import DisableReason, EndpointState
 from storage.webhook_endpoints import EndpointRow, RetryRow
 
@@ -238,12 +239,23 @@ async def wake(domain: Domain, locations: Sequence[str] | None) -> None:
             await webhook_endpoints.wake(tx, locations, domain.clock(), most_failures=retry_schedule.MANY_FAILURES)
 
 
-async def take_due(domain: Domain, limit: int) -> list[EndpointRow]:
-    """Lease endpoints that are due."""
+async def take_due(domain: Domain, places: FairPlaces) -> list[EndpointRow]:
+    """Lease the endpoints that are due and whose turn it is, and take a place for each."""
     now = domain.clock()
     async with domain.db.read() as tx:
         first = await webhook_endpoints.next_due(tx)
     if first is None or first > now:
         return []
-    async with domain.db.transaction() as tx:
-        return await webhook_endpoints.take_due(tx, now, now + LEASE, limit)
+    async with domain.db.read() as tx:
+        # Those that hold places are among the ones that are due.
+        due = await webhook_endpoints.DUE.find(tx, now, places.size + 1, places.turns.last)
+    reserved = {(tenant.location, id): tenant for tenant, id in places.reserve(due)}
+    found: list[EndpointRow] = []
+    try:
+        if reserved:
+            async with domain.db.transaction() as tx:
+                found = await webhook_endpoints.take_due(tx, list(reserved), now, now + LEASE)
+        return found
+    finally:
+        for key in reserved.keys() - {(row.location, row.id) for row in found}:
+            places.leave(reserved[key])

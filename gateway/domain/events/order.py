@@ -13,6 +13,7 @@ import structlog
 from gateway.domain.context import Domain
 from gateway.domain.watchers import wait
 from storage import event_order, events
+from storage.fair import Tenant
 from storage.places import Kind, work_for, work_in
 
 log = structlog.get_logger(__name__)
@@ -94,7 +95,7 @@ class Ordering:
     async def _run(self, agency: str, running: _Running) -> None:
         # The task outlives the call that created it, and works for all of the agency's streams.
         work_for(Kind.JOBS)
-        work_in("")
+        work_in(Tenant(agency))
         while running.users:
             locations = running.take()
             try:

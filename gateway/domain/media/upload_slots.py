@@ -5,14 +5,16 @@ Owns the limits. Does not know storage, nor what the bytes are.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.aip import names
+from gateway.clock import Clock
 from gateway.errors import DeadlineExceeded, QuotaExceeded
+from storage.fair import SHARE, FairPlaces, Tenant
 
 MIB = 1024 * 1024
 PART = 8 * MIB
@@ -29,6 +31,10 @@ MAX_WAITING = 64
 
 MAX_WAITING_ALL = 256
 """Of all locations."""
+
+PACE = 32 * 1024
+PACE_SECONDS = 10.0
+"""How many bytes a second, over how long, a stream must send to keep a slot for which others wait."""
 
 RETRY = timedelta(seconds=2)
 HASHERS = 1024
@@ -47,20 +53,46 @@ class Piece:
     finish: bool
 
 
-@dataclass(slots=True)
-class _LocationQueue:
-    """The slots of one location, and how many of its streams write or wait."""
+class _Pace:
+    """Whether a stream that holds a slot sends enough while others wait for one: `least` bytes in each `seconds` for
+    which it was waited.
+    """
 
-    slots: asyncio.Semaphore
-    streams: int = 0
+    def __init__(self, places: FairPlaces, least: float, seconds: float) -> None:
+        """Nothing was waited for yet."""
+        self._places, self._least, self._seconds = places, least, seconds
+        self._loop = asyncio.get_running_loop()
+        self._received, self._left, self._begun = 0, seconds, 0.0
+        self.too_slow = False
+
+    @contextmanager
+    def waiting(self, limit: asyncio.Timeout) -> Iterator[None]:
+        """Count the time of the block as waiting; `limit` ends early when the stream is too slow."""
+        self._begun = self._loop.time()
+        timer = self._loop.call_later(self._left, self._over, limit)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._left = max(0.0, self._left - (self._loop.time() - self._begun))
+
+    def received(self, size: int) -> None:
+        """Count bytes that have arrived."""
+        self._received += size
+
+    def _over(self, limit: asyncio.Timeout) -> None:
+        self.too_slow = self._received < self._least and self._places.waiting > 0
+        self._received, self._left, self._begun = 0, self._seconds, self._loop.time()
+        limit.reschedule(self._begun if self.too_slow else limit.when())
 
 
 @dataclass(slots=True)
 class UploadSlots:
     """The limits and shared state of one process's upload streams.
 
-    `max_streams` may write at once, `max_per_location` of one location; `max_waiting` more of each location wait, in
-    order. A stream that sends nothing for `idle_seconds` loses its slot.
+    `max_streams` may write at once, `max_per_location` of one location, and of one agency `share` of what others leave;
+    `max_waiting` more of each location wait, in turns. A stream that sends nothing for `idle_seconds` loses its slot;
+    so does one that sends less than `pace` bytes a second for `pace_seconds`, while others wait.
     """
 
     max_streams: int = MAX_STREAMS
@@ -68,74 +100,80 @@ class UploadSlots:
     memory: int = MEMORY
     max_waiting: int = MAX_WAITING
     idle_seconds: float = IDLE_SECONDS
-    streams: int = 0
-    _all: asyncio.Semaphore = field(init=False)
-    _queues: dict[str, _LocationQueue] = field(default_factory=dict)
+    pace: int = PACE
+    pace_seconds: float = PACE_SECONDS
+    share: float = SHARE
+    places: FairPlaces = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _rescues: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     # By the key of the last blob that was hashed: a stream that resumes after that blob resumes its hasher.
     _hashers: OrderedDict[str, Any] = field(default_factory=OrderedDict)
 
     @classmethod
-    def shared_by(cls, processes: int) -> "UploadSlots":
+    def shared_by(cls, processes: int, *, share: float = SHARE) -> "UploadSlots":
         """Return the slots of one of several processes on this machine, which together have those of one."""
         return cls(
             max_streams=max(1, MAX_STREAMS // processes),
             max_per_location=max(1, MAX_PER_LOCATION // processes),
             memory=MEMORY // processes,
+            share=share,
         )
 
     def __post_init__(self) -> None:
         """Create the slots."""
-        self._all = asyncio.Semaphore(self.max_streams)
+        self.places = FairPlaces(self.max_streams, share=self.share, per_location=self.max_per_location)
+
+    @property
+    def streams(self) -> int:
+        """How many streams hold a slot."""
+        return self.places.busy
 
     @asynccontextmanager
-    async def slot(self, location: str, now: datetime) -> AsyncIterator[None]:
+    async def slot(self, tenant: Tenant, now: datetime) -> AsyncIterator[None]:
         """Hold a slot for one stream, after waiting for its turn; raises QuotaExceeded if too many wait already.
 
         There is no limit to the wait: gRPC ends the call at the caller's deadline, or when the caller disconnects.
         """
-        async with self._queued(location, now) as queue, queue.slots, self._all:
-            self.streams += 1
-            try:
-                yield
-            finally:
-                self.streams -= 1
+        if not self.places.free_for(tenant):
+            self._check_waiting(tenant, now)
+        async with self.places.place(tenant):
+            yield
 
-    @asynccontextmanager
-    async def _queued(self, location: str, now: datetime) -> AsyncIterator[_LocationQueue]:
-        """Join the location's queue, which is removed when its last stream leaves."""
-        queue = self._queues.setdefault(location, _LocationQueue(asyncio.Semaphore(self.max_per_location)))
-        try:
-            self._check_length(location, queue, now)
-            queue.streams += 1
-            try:
-                yield queue
-            finally:
-                queue.streams -= 1
-        finally:
-            if not queue.streams:
-                del self._queues[location]
-
-    def _check_length(self, location: str, queue: _LocationQueue, now: datetime) -> None:
-        total = sum(each.streams for each in self._queues.values())
-        for streams, limit, subject in (
-            (queue.streams, self.max_per_location + self.max_waiting, names.LOCATION.format(location)),
-            (total, self.max_streams + MAX_WAITING_ALL, "server"),
+    def _check_waiting(self, tenant: Tenant, now: datetime) -> None:
+        of_all = max(1, int(MAX_WAITING_ALL * self.share))
+        for waiting, most, places, subject in (
+            (
+                self.places.waiting_of(tenant),
+                self.max_waiting,
+                self.max_per_location,
+                names.LOCATION.format(tenant.location),
+            ),
+            (self.places.waiting_of_agency(tenant), of_all, self.max_streams, f"agencies/{tenant.agency}"),
+            (self.places.waiting, MAX_WAITING_ALL, self.max_streams, "server"),
         ):
-            if streams >= limit:
-                raise QuotaExceeded("uploadStreams", subject=subject, limit=limit, retry_at=now + RETRY)
+            if waiting >= most:
+                raise QuotaExceeded("uploadStreams", subject=subject, limit=places + most, retry_at=now + RETRY)
 
-    async def with_idle_timeout(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-        """Yield the pieces as they arrive; raises DeadlineExceeded if one takes longer than `idle_seconds`."""
+    async def paced(self, pieces: AsyncIterator[Piece], tenant: Tenant, clock: Clock) -> AsyncIterator[Piece]:
+        """Yield the pieces as they arrive; raises DeadlineExceeded if one takes longer than `idle_seconds`, and
+        QuotaExceeded if they come too slowly while others wait.
+        """
+        pace = _Pace(self.places, self.pace * self.pace_seconds, self.pace_seconds)
         while True:
             try:
-                async with asyncio.timeout(self.idle_seconds):
-                    piece = await anext(pieces, None)
+                async with asyncio.timeout(self.idle_seconds) as limit:
+                    with pace.waiting(limit):
+                        piece = await anext(pieces, None)
             except TimeoutError:
+                if pace.too_slow:
+                    subject = names.LOCATION.format(tenant.location)
+                    raise QuotaExceeded(
+                        "uploadPace", subject=subject, limit=self.pace, retry_at=clock() + RETRY
+                    ) from None
                 raise DeadlineExceeded(f"No bytes came for {self.idle_seconds:g} seconds.") from None
             if piece is None:
                 return
+            pace.received(len(piece.data))
             yield piece
 
     def part_size(self) -> int:

@@ -35,6 +35,7 @@ from gateway.errors import (
 from storage import uploads
 from storage.blobs import StoreFull, StoreUnavailable
 from storage.database import Transaction
+from storage.places import tenant
 from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
@@ -53,8 +54,9 @@ async def write(
     If the stream breaks, the bytes that have arrived are kept. Raises ResourceNotFound, StateForbids, UploadExpired,
     UploadOffsetMismatch, UploadChecksumMismatch, MediaInvalid, FieldInvalid, Conflict, QuotaExceeded.
     """
-    async with slots.slot(location, domain.clock()):
-        pieces = slots.with_idle_timeout(pieces)
+    whose = tenant()._replace(location=location)
+    async with slots.slot(whose, domain.clock()):
+        pieces = slots.paced(pieces, whose, domain.clock)
         await slots.wait_for_rescue(location, upload)
         row = await upload_rules.get(domain, location, upload)
         first = await anext(pieces, None)

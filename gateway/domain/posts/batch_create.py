@@ -47,7 +47,7 @@ async def batch_create(
     first = await idempotency.earlier(domain.db, key)
     if first is not None:
         return await _earlier(domain, location, first)
-    prepared = await _prepare(domain, posts)
+    prepared = await _prepare(domain, posts, agency)
     if validate_only:
         return [each.row for each in prepared]
     ids = ",".join(each.row.id for each in prepared)
@@ -79,7 +79,7 @@ async def _earlier(domain: Domain, location: str, ids: str) -> list[PostRow]:
     return [await read.get(domain, location, id) for id in ids.split(",")]
 
 
-async def _prepare(domain: Domain, posts: Sequence[Requested]) -> list[Prepared]:
+async def _prepare(domain: Domain, posts: Sequence[Requested], agency: str) -> list[Prepared]:
     """Check every post; raises as `raise_first` does if any cannot be made."""
     places = asyncio.Semaphore(CHECKED_AT_ONCE)
     prepared: dict[int, Prepared] = {}
@@ -90,7 +90,7 @@ async def _prepare(domain: Domain, posts: Sequence[Requested]) -> list[Prepared]
         for index in indices:
             async with places:
                 try:
-                    prepared[index] = await create.prepare(domain, *posts[index])
+                    prepared[index] = await create.prepare(domain, *posts[index], agency=agency)
                 except (DomainError, ProviderError) as error:
                     problems[index] = error
 

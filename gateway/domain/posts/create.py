@@ -79,7 +79,7 @@ async def create(
     first = await idempotency.earlier(domain.db, key)
     if first is not None:
         return await read.get(domain, new.location, first)
-    prepared = await prepare(domain, new, faults)
+    prepared = await prepare(domain, new, faults, agency=agency)
     if validate_only:
         return prepared.row
     async with domain.db.transaction() as tx:
@@ -93,12 +93,12 @@ async def create(
     return prepared.row
 
 
-async def prepare(domain: Domain, new: NewPost, faults: Sequence[FieldInvalid]) -> Prepared:
+async def prepare(domain: Domain, new: NewPost, faults: Sequence[FieldInvalid], *, agency: str) -> Prepared:
     """Check a post and return it, not stored yet; raises what `preflight.check` raises."""
     row = _row(domain, new)
     async with limiter.released_together(domain) as together:
         checked = await routing.choose(together, row, faults)
-    row.total_bytes = checked.total_bytes
+    row.total_bytes, row.agency = checked.total_bytes, agency
     if post_content.is_kept(row, domain.providers[row.provider].table):
         row.state = PostState.SCHEDULED
     return Prepared(row, checked)
@@ -114,7 +114,7 @@ async def insert(domain: Domain, tx: Transaction, prepared: Prepared, *, here: b
     if row.state == PostState.SCHEDULED:
         row.due_at = row.schedule_time
     else:
-        row.due_at, prepared.begun_here = domain.leases.first(now) if here else (now, False)
+        row.due_at, prepared.begun_here = domain.leases.first(now, row.tenant) if here else (now, False)
     await upload_rules.hold(tx, row.location, row.uploads)
     await addresses.hide(domain, tx, row)
     try:
@@ -132,7 +132,7 @@ def begin(domain: Domain, prepared: Prepared) -> None:
     if prepared.begun_here and row.due_at is not None:
         # A copy: the row goes to the caller as it is now.
         known = prepared.checked.ready and Known(PostRow(**row.model_dump()), prepared.checked.ready)
-        domain.leases.begin(row.location, row.id, row.due_at, known)
+        domain.leases.begin(row.tenant, row.id, row.due_at, known)
 
 
 def _row(domain: Domain, new: NewPost) -> PostRow:

@@ -25,6 +25,7 @@ from storage import attempts, uploads
 from storage import posts as rows
 from storage.attempts import AttemptRow
 from storage.database import Transaction
+from storage.fair import NOBODY
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
 
@@ -43,7 +44,8 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
         await _reconcile(domain, Work(row, attempt))
     elif row is not None and attempt is not None and _refused(row, attempt):
         await _look_again(domain, Work(row, attempt))
-    due, begun_here = domain.leases.first(domain.clock())
+    tenant = NOBODY if row is None else row.tenant
+    due, begun_here = domain.leases.first(domain.clock(), tenant)
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, post, domain.clock())
         if first is None:
@@ -53,7 +55,7 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
     if first is not None:
         return await read.get(domain, location, first)
     if begun_here:
-        domain.leases.begin(location, post, due, None)
+        domain.leases.begin(tenant, post, due, None)
     return queued
 
 

@@ -6,7 +6,8 @@ how parts are stored (`gateway/domain/media/upload_stream.py`).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from providers.errors import MediaUnavailable
 from providers.http.fetch import Media
 from storage import accounts, posts, uploads
 from storage.errors import NotFound
+from storage.fair import Tenant
 from storage.posts import PostRow
 from storage.uploads import UploadRow
 
@@ -37,6 +39,7 @@ OPEN_LIFETIME = timedelta(hours=2)
 RENEWALS = 3
 """How often the lease on the post is renewed while it lasts."""
 
+FETCH_RETRY = timedelta(seconds=5)
 STOP_CHECK_SECONDS = 0.25
 """How often `stopping` is checked."""
 
@@ -96,10 +99,21 @@ def _still_needs(row: PostRow | None, post: PostRow, position: int) -> bool:
     return post_content.sources_of(row)[position : position + 1] == (post_content.sources_of(post)[position],)
 
 
+@asynccontextmanager
+async def _place(domain: Domain, tenant: Tenant) -> AsyncIterator[None]:
+    """Take a place, or raise MediaUnavailable with a delay: slow servers must not occupy every worker."""
+    if not domain.fetches.take(tenant):
+        raise MediaUnavailable("Too many media are being fetched now.", retry_after=FETCH_RETRY)
+    try:
+        yield
+    finally:
+        domain.fetches.leave(tenant)
+
+
 async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     uri = await addresses.whole(domain, post, position)
     max_bytes, mime_types = await _limits(domain, post)
-    async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as media:
+    async with _place(domain, post.tenant), domain.fetcher.open(uri, max_bytes=max_bytes) as media:
         mime_type = _mime_type(media, uri, mime_types)
         upload = await _create_upload(domain, post, media, mime_type)
         writer = Writer(domain, UploadSlots(), upload, "", lifetime=OPEN_LIFETIME)

@@ -3,7 +3,7 @@
 Owns taking them, and the names of the queue's tasks. Does not know what a step does, nor how many may run at once.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.domain import post_content
@@ -11,6 +11,7 @@ from gateway.domain.context import Domain
 from gateway.domain.leases import TOPIC, Lane
 from storage import jobs, posts
 from storage.database import Transaction, notify
+from storage.fair import FairPlaces
 from storage.posts import PostRow
 from storage.states import PostState
 
@@ -19,29 +20,58 @@ PUBLISH_TASK = "publish"
 
 POLL_TASK = "poll"
 BATCHABLE = (PostState.PROCESSING, PostState.SCHEDULED)
-HANDED_OVER = (PostState.QUEUED, PostState.TRANSFERRING)
-"""The states in which a post's next step submits or transfers it."""
+DUE = {Lane.HAND_OVERS: posts.HAND_OVERS, Lane.POLLS: posts.POLLS}
 
 HAND_OVERS = "hand-overs"
 POLLS = "polls"
 """The queues of those jobs, and of the polls of many posts with one call."""
 
 
-async def take_due(domain: Domain, lanes: Sequence[Lane], limit: int) -> tuple[datetime, list[PostRow], int]:
-    """Take a lease of up to `limit` posts that are due in these lanes, and put polls of many into the queue.
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Posts to step, each with a place, leased `until` then; how many more are polled together; if `more` are due."""
 
-    Return until when the leases are, the posts to step, and how many were due. Any number of replicas may do so at
-    once.
+    until: datetime
+    rows: list[PostRow]
+    batched: int
+    more: bool
+
+
+async def take_due(domain: Domain, lane: Lane, places: FairPlaces) -> Taken:
+    """Take a lease and a place for the posts of a lane that are due and whose turn it is, and put polls of many into
+    the queue, which need no place. Any number of replicas may do so at once.
     """
     now = domain.clock()
     until = now + domain.leases.length
-    only = None if len(lanes) == len(Lane) else (HANDED_OVER, Lane.HAND_OVERS in lanes)
+    async with domain.db.read() as tx:
+        due = await DUE[lane].find(tx, now, places.size + 1, places.turns.last)
+    reserved = [(tenant.location, id) for tenant, id in places.reserve(due)]
+    tenants = {(tenant.location, id): tenant for tenant, id in due}
+    alone: list[PostRow] = []
+    batched = 0
+    try:
+        if reserved:
+            alone, batched = await _lease(domain, reserved, now, until)
+    finally:
+        # Somebody else was first, or they are polled with others.
+        for key in set(reserved) - {(row.location, row.id) for row in alone}:
+            places.leave(tenants[key])
+    return Taken(until, alone, batched, len(due) > len(alone) + batched)
+
+
+async def _lease(
+    domain: Domain, keys: list[tuple[str, str]], now: datetime, until: datetime
+) -> tuple[list[PostRow], int]:
+    """Lease posts, given in the order of their turns; return in that order those that are stepped alone, and how many
+    are not.
+    """
     async with domain.db.transaction() as tx:
-        due = await posts.take_due(tx, now, until, limit, only)
-        batches = [row for row in due if polled_in_batch(domain, row, row.state)]
-        for row in batches:
-            await _enqueue_poll(tx, row)
-    return until, [row for row in due if row not in batches], len(due)
+        found = {(row.location, row.id): row for row in await posts.take_due(tx, keys, now, until)}
+        rows = [found[key] for key in keys if key in found]
+        batches = [row for row in rows if polled_in_batch(domain, row, row.state)]
+        for turn, row in enumerate(batches):
+            await _enqueue_poll(tx, row, priority=-turn)
+    return [row for row in rows if row not in batches], len(batches)
 
 
 async def announce(tx: Transaction) -> None:
@@ -62,7 +92,7 @@ def polled_in_batch(domain: Domain, row: PostRow, state: PostState) -> bool:
     return state in BATCHABLE and table.statuses_at_once and not kept
 
 
-async def _enqueue_poll(tx: Transaction, row: PostRow) -> None:
+async def _enqueue_poll(tx: Transaction, row: PostRow, priority: int) -> None:
     name = f"poll|{row.location}|{row.connection}"
     target = {"location": row.location, "connection": row.connection}
-    await jobs.enqueue(tx, POLL_TASK, queue=POLLS, lock=name, queueing_lock=name, **target)  # type: ignore[arg-type]
+    await jobs.enqueue(tx, POLL_TASK, queue=POLLS, lock=name, queueing_lock=name, priority=priority, **target)

@@ -4,6 +4,7 @@ Owns the life cycle of a delivery. Its sealed body is committed before it is ans
 connections is decided in `post_events.py` and `grant_events.py`. Nothing of the body is ever logged.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from gateway import log
@@ -17,6 +18,7 @@ from providers.errors import WebhookRefused
 from providers.models.webhooks import Webhook, WebhookKind
 from storage import jobs, webhooks
 from storage.database import DatabaseUnavailable, Transaction
+from storage.fair import FairPlaces
 from storage.webhooks import WebhookRow
 
 _log = log.get("gateway.webhooks")
@@ -25,7 +27,7 @@ TASK = "webhook"
 QUEUE = "webhooks"
 """A separate queue: deliveries do not wait behind transfers and polls."""
 
-SWEEP_LIMIT = 500
+SWEEP_LIMIT = 50
 MAX_UNKNOWN_TRIES = 5
 """How often a delivery about an unknown publish is retried: the response with its id may still be on its way."""
 
@@ -54,9 +56,10 @@ async def receive(domain: Domain, provider: str, headers: Mapping[str, str], bod
     async with domain.db.transaction() as tx:
         seal = await domain.sealer.for_location(tx, _KEY_LOCATION)
         row.body_sealed = seal.seal("webhooks", row.id, "body", 1, body)
-        inserted = await webhooks.insert(tx, row)
-        if inserted:
-            await _enqueue(tx, row.id)
+        before = await webhooks.insert(tx, row)
+        inserted = before is not None
+        if before is not None:
+            await _enqueue(tx, row.id, before)
     _log.info("webhook", provider=provider, name=webhook.event, id=row.id if inserted else "", again=not inserted)
     return inserted
 
@@ -125,8 +128,9 @@ async def _finish(domain: Domain, row: WebhookRow, result: Result) -> None:
     _log.info("webhook applied", provider=row.provider, name=row.event, id=row.id, outcome=result.outcome)
 
 
-async def _enqueue(tx: Transaction, id: str) -> None:
-    await jobs.enqueue(tx, TASK, queue=QUEUE, queueing_lock=f"webhook|{id}", id=id)
+async def _enqueue(tx: Transaction, id: str, before: int) -> None:
+    """Put a delivery into the queue: the more of its agency were there before it, the further back."""
+    await jobs.enqueue(tx, TASK, queue=QUEUE, queueing_lock=f"webhook|{id}", priority=-before, id=id)
 
 
 async def wake(domain: Domain, id: str) -> None:
@@ -139,7 +143,11 @@ async def sweep(domain: Domain, limit: int = SWEEP_LIMIT) -> int:
     """Put up to `limit` due deliveries into the queue and return how many. Several replicas may sweep at once."""
     now = domain.clock()
     async with domain.db.transaction() as tx:
-        due = await webhooks.take_due(tx, now, now + LEASE, limit)
-        for id in due:
-            await _enqueue(tx, id)
+        turns = FairPlaces(limit, share=1, per_location=limit).reserve(await webhooks.DUE.find(tx, now, limit))
+        due = set(await webhooks.take_due(tx, [id for _, id in turns], now, now + LEASE))
+        before: Counter[str] = Counter()
+        for tenant, id in turns:
+            if id in due:
+                await _enqueue(tx, id, before[tenant.agency])
+                before[tenant.agency] += 1
     return len(due)

@@ -47,10 +47,10 @@ class Names:
 
 @asynccontextmanager
 async def fetching(
-    names: Names | None = None, *, allow_loopback: bool = True, bounds: Bounds = QUICK, slots: int = 4
+    names: Names | None = None, *, allow_loopback: bool = True, bounds: Bounds = QUICK
 ) -> AsyncIterator[Fetcher]:
     """Yield a fetcher that may connect to this machine, and close it at the end."""
-    fetcher = Fetcher(allow_loopback=allow_loopback, bounds=bounds, lookup=names, slots=slots)
+    fetcher = Fetcher(allow_loopback=allow_loopback, bounds=bounds, lookup=names)
     yield fetcher
     await fetcher.close()
 
@@ -547,37 +547,6 @@ async def test_a_rest_that_is_gone_or_packed_is_a_refusal() -> None:
 
 
 _RANGE = ("Content-Range: bytes 1000-10239/10240",)
-
-
-async def test_slots_are_limited_and_freed() -> None:
-    """If all slots are taken, MediaUnavailable has a delay; a slot is freed when its fetch ends, failed or not."""
-    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(slots=1) as fetcher:
-        async with fetcher.open(heard.url, max_bytes=MIB):
-            with pytest.raises(MediaUnavailable) as caught:
-                await fetch(fetcher, heard.url)
-        with pytest.raises(MediaUnreachable):
-            await fetch(fetcher, "ftp://media.example/")
-        assert BODY == await fetch(fetcher, heard.url)
-
-    assert caught.value.retry_after is not None
-
-
-async def test_one_key_has_half_of_the_slots() -> None:
-    """Media of one key take at most half of the slots; another key still gets one."""
-    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(slots=4) as fetcher:
-        async with (
-            fetcher.open(heard.url, max_bytes=MIB, key="one"),
-            fetcher.open(heard.url, max_bytes=MIB, key="one"),
-        ):
-            with pytest.raises(MediaUnavailable) as caught:
-                async with fetcher.open(heard.url, max_bytes=MIB, key="one"):
-                    pass
-            async with fetcher.open(heard.url, max_bytes=MIB, key="another"):
-                pass
-        async with fetcher.open(heard.url, max_bytes=MIB, key="one"):
-            pass
-
-    assert caught.value.retry_after is not None
 
 
 @pytest.mark.parametrize("coding", ["chunked, gzip", "xchunked", "chunked;q=1, identity", "notchunked"])
