@@ -15,14 +15,12 @@ from gateway import data_folder, ids, log, upload_store
 from gateway.bootstrap import Resources, is_migrated, open_listener, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
-from gateway.domain.capabilities import providers_with
 from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
 from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.leases import Leases
 from gateway.domain.locations import ClaimLimits, Owners, open_owners
 from gateway.domain.media.upload_slots import UploadSlots
-from gateway.domain.watchers import Watchers
 from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
 from gateway.http.serving import HttpServer
@@ -44,11 +42,13 @@ from providers.http.post import Poster
 from providers.interface import Provider
 from providers.models.grants import Grant
 from providers.models.secret import Secret
+from providers.registry import providers_with
 from storage import keys, posts
 from storage.connections import ConnectionRow
 from storage.fair import FairPlaces
 from storage.keys import Sealer
 from storage.listener import Listener
+from storage.watchers import Watchers
 
 _log = log.get("gateway")
 

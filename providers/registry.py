@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any, cast
 
+from providers.capabilities import Capability
 from providers.interface.provider import Provider
 from providers.settings import Setting
 
@@ -31,3 +32,8 @@ def build(name: str, settings: Mapping[str, Any], *, clock: Callable[[], datetim
     """
     module = import_module(PROVIDERS[name])
     return cast(Provider, module.build(settings, clock=clock, **seams))
+
+
+def providers_with(providers: Mapping[str, Provider], capability: Capability) -> frozenset[str]:
+    """Return the names of the providers whose table has the capability."""
+    return frozenset(name for name, provider in providers.items() if provider.table.can(capability))

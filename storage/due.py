@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.webhook_endpoints import EndpointRow
 from storage.webhooks import WebhookRow
 
 
@@ -20,10 +21,12 @@ class Due:
 
     posts: bool
     webhooks: bool
+    endpoints: bool
 
 
 async def look(tx: Transaction, now: datetime) -> Due:
     """Return what is due now."""
     posts = exists().where(col(PostRow.due_at) <= now)
     webhooks = exists().where(col(WebhookRow.due_at) <= now)
-    return Due(*(await tx.execute(select(posts, webhooks))).one())
+    endpoints = exists().where(col(EndpointRow.due_at) <= now)
+    return Due(*(await tx.execute(select(posts, webhooks, endpoints))).one())

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from gateway.clock import Clock
 from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.leases import Leases
-from gateway.domain.watchers import Watchers
 from gateway.media.probe import Prober
 from providers.http.fetch import Fetcher
 from providers.http.post import Poster
@@ -24,6 +23,7 @@ from storage.database import Database
 from storage.fair import FairPlaces
 from storage.keys import Sealer
 from storage.listener import Listener
+from storage.watchers import Watchers
 
 
 @dataclass(frozen=True, slots=True)

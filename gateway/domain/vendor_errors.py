@@ -1,17 +1,30 @@
-"""Vendor errors as callers see them and as rows store them.
+"""Vendor errors as callers see them and as rows store them, and what a vendor cannot do as an error.
 
-Owns the stored form of an error, and the error for a lost response to a call that is safe to repeat. Does not know what
-follows if the call must not be repeated.
+Owns the stored form of an error, the error for a lost response to a call that is safe to repeat, and CapabilityMissing
+from a cell of a provider's table. Does not know what follows if the call must not be repeated.
 """
 
 from dataclasses import asdict
 from typing import Any
 
 from gateway import reasons
-from gateway.errors import DomainError
+from gateway.errors import CapabilityMissing, DomainError
+from providers.capabilities import Capability, CapabilityTable
 from providers.errors import ProviderError, Unavailable
 
 RESPONSE_LOST = "The vendor's answer was lost; asking again does no harm."
+
+
+def without_capability(table: CapabilityTable, capability: Capability) -> CapabilityMissing:
+    """Return the error that names a capability, how far it is supported, and the table's note on it."""
+    cell = table.cell(capability)
+    return CapabilityMissing(capability.value, cell.support.value, cell.note)
+
+
+def require(table: CapabilityTable, capability: Capability) -> None:
+    """Raise CapabilityMissing unless the table has the capability."""
+    if not table.can(capability):
+        raise without_capability(table, capability)
 
 
 def safe_to_repeat(error: ProviderError, text: str = RESPONSE_LOST) -> Unavailable:

@@ -31,11 +31,8 @@ MAX_PER_HOST = 4
 """How many of these may be at one address: a server that does not answer must not occupy all places."""
 
 HOST_DELAY = timedelta(seconds=1)
-ROUND_SECONDS = 1.0
-"""How often due endpoints are looked for without a notification."""
-
 FULL_SECONDS = 5.0
-"""How often all locations are looked at: a notification can be missed."""
+"""How often all locations, and endpoints that are due, are looked at without being told: both can be missed."""
 
 
 class Deliveries:
@@ -54,6 +51,10 @@ class Deliveries:
         self._changed = asyncio.Event()
         self._turns: set[asyncio.Task[None]] = set()
         self.close = domain.listener.subscribe(events.TOPIC, self._note, reset=self._note_all)
+
+    def look(self) -> None:
+        """Look at once for endpoints that are due: somebody has seen one."""
+        self._changed.set()
 
     def _note(self, location: str) -> None:
         self._locations.add(location)
@@ -130,6 +131,6 @@ class Deliveries:
 
     async def _pause(self) -> None:
         try:
-            await asyncio.wait_for(self._changed.wait(), ROUND_SECONDS)
+            await asyncio.wait_for(self._changed.wait(), FULL_SECONDS)
         except TimeoutError:
             return

@@ -161,8 +161,12 @@ class Jobs:
             await sweep.recover_from_clock_step(self._domain, observed=self._clock.has_looked)
         # Only after that: a step is not forgotten because the database did not answer.
         self._clock.look()
-        await sweep.due(self._domain, self._steps.take_due)
+        await sweep.due(self._domain, self._steps.take_due, self._endpoints_due)
         self._swept = time.monotonic()
+
+    def _endpoints_due(self) -> None:
+        if self._deliveries is not None:
+            self._deliveries.look()
 
     async def _due(self) -> None:
         """Take up posts as soon as it is known that some are due."""

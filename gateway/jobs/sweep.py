@@ -44,10 +44,16 @@ WEBHOOKS_RETENTION = timedelta(days=30)
 """Far longer than vendors retry a delivery (TikTok: 72 hours), so that a late duplicate is still recognised."""
 
 
-async def due(domain: Domain, take_posts: Callable[[], Awaitable[None]]) -> None:
-    """Take the posts that are due and enqueue all deliveries that are, batch by batch."""
+async def due(
+    domain: Domain, take_posts: Callable[[], Awaitable[None]], look_at_endpoints: Callable[[], None] = lambda: None
+) -> None:
+    """Take the posts that are due, enqueue all webhooks that are, batch by batch, and have endpoints that are due
+    looked at.
+    """
     async with domain.db.read() as tx:
         found = await due_rows.look(tx, domain.clock())
+    if found.endpoints:
+        look_at_endpoints()
     if found.posts:
         await take_posts()
     while found.webhooks and await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:

@@ -8,7 +8,6 @@ from typing import Any
 
 from gateway.aip import names
 from gateway.aip.sizes import bounded, fitting
-from gateway.domain.capabilities import providers_with
 from gateway.domain.context import Domain
 from gateway.domain.events import read
 from gateway.domain.events.cursors import Cursors
@@ -18,6 +17,7 @@ from gateway.errors import FieldInvalid
 from gateway.rpc import event_to_proto
 from gateway.rpc.request import RequestGuard
 from providers.capabilities import Capability
+from providers.registry import providers_with
 from socialgateway.v1 import event_pb2, event_service_pb2, event_service_pb2_grpc
 from storage.events import EventRow
 

@@ -11,7 +11,6 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import masks, names
-from gateway.domain.capabilities import providers_with
 from gateway.domain.context import Domain
 from gateway.domain.posts import cancel, create, delete, read, retry, update, watch
 from gateway.domain.quotas import standing
@@ -22,6 +21,7 @@ from gateway.rpc.posts_batch import BatchMethods
 from gateway.rpc.quotas import cost_to_proto
 from gateway.rpc.request import RequestGuard, or_not_found
 from providers.capabilities import Capability
+from providers.registry import providers_with
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import errors as storage_errors
 from storage import posts as rows

@@ -8,7 +8,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +60,29 @@ async def write(gateway: Client, name: str, size: int, head: bytes = b"") -> Non
     assert upload_pb2.Upload.COMPLETE == done.state
 
 
-def _to_sink(sink: Client) -> Callable[[int], Awaitable[None]]:
-    """Return what streams a file of a size into the bare sink."""
-    call: Any = sink.channel.stream_unary(METHOD, WriteUploadRequest.SerializeToString, upload_pb2.Upload.FromString)
+@asynccontextmanager
+async def _beside_sink(bench: Bench) -> AsyncIterator[tuple[int, Client, int, Callable[[int], Awaitable[None]]]]:
+    """Run a gateway and the bare sink: yield the gateway's pid and a client of it, the sink's pid, and what streams a
+    file of a size into it.
+    """
+    async with (
+        bench.gateway() as process,
+        program("tests.bench.bare", "sink") as sink,
+        bench.client(process) as gateway,
+        client(sink.port) as caller,
+    ):
+        channel = caller.channel
+        call: Any = channel.stream_unary(METHOD, WriteUploadRequest.SerializeToString, upload_pb2.Upload.FromString)
 
-    async def stream(size: int) -> None:
-        assert size == (await call(messages("x", size))).committed_size
+        async def stream(size: int) -> None:
+            assert size == (await call(messages("x", size))).committed_size
 
-    return stream
+        yield process.pid, gateway, sink.pid, stream
 
 
 async def write_upload(bench: Bench, rounds: Rounds) -> list[Result]:
     """WriteUpload, stored and hashed, against a stream into a sink that only hashes."""
-    async with (
-        bench.gateway() as process,
-        program("tests.bench.bare", "sink") as sink_process,
-        bench.client(process) as gateway,
-        client(sink_process.port) as sink,
-    ):
-        stream = _to_sink(sink)
+    async with _beside_sink(bench) as (_, gateway, _, stream):
 
         async def ours() -> float:
             name = await create(gateway, LARGE_BYTES)
@@ -98,13 +103,7 @@ async def write_upload(bench: Bench, rounds: Rounds) -> list[Result]:
 
 async def small_upload(bench: Bench, rounds: Rounds) -> list[Result]:
     """CreateUpload and WriteUpload of a megabyte, against a stream into the sink: processor time of the server."""
-    async with (
-        bench.gateway() as process,
-        program("tests.bench.bare", "sink") as sink_process,
-        bench.client(process) as gateway,
-        client(sink_process.port) as sink,
-    ):
-        stream = _to_sink(sink)
+    async with _beside_sink(bench) as (process, gateway, sink, stream):
 
         async def upload() -> None:
             await write(gateway, await create(gateway, SMALL_BYTES), SMALL_BYTES)
@@ -115,8 +114,8 @@ async def small_upload(bench: Bench, rounds: Rounds) -> list[Result]:
                 "grpc.aio sink, sha256",
                 "ms",
                 at_most(4),
-                ours=lambda: _cost(process.pid, upload),
-                bare=lambda: _cost(sink_process.pid, lambda: stream(SMALL_BYTES)),
+                ours=lambda: _cost(process, upload),
+                bare=lambda: _cost(sink, lambda: stream(SMALL_BYTES)),
             )
         ]
 

@@ -21,12 +21,12 @@ from aiohttp import web
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from gateway.domain.capabilities import providers_with
 from gateway.domain.endpoints import deliver, retry_schedule
 from gateway.jobs.runner import Jobs, JobsConfig
 from gateway.rpc import event_to_proto
 from providers.capabilities import Capability
 from providers.http.post import Poster
+from providers.registry import providers_with
 from socialgateway.v1 import event_pb2, webhook_endpoint_pb2, webhook_endpoint_service_pb2
 from storage import location_contents, locations, webhook_endpoints
 from storage.fair import FairPlaces

@@ -34,8 +34,12 @@ def files() -> None:
     total = sum(lines for lines, _ in counted)
     print(f"shape: {len(counted)} files, {total} lines, {len(unusual)} files outside {SHORT} to {LONG} lines")
     tests = sum(len(source.lines) for source in sources() if source.is_test)
-    helpers = sum(len(each.lines) for each in sources() if each.is_test and "/test_" not in each.path)
-    print(f"shape: {tests} lines of tests, {helpers} of them in helpers")
+    print(f"shape: {tests} lines of tests, {helper_lines()} of them in helpers")
+
+
+def helper_lines() -> int:
+    """Return how many lines the tests' helpers have: every file under `tests/` that holds no tests."""
+    return sum(len(each.lines) for each in sources() if each.is_test and "/test_" not in each.path)
 
 
 def functions() -> None:
@@ -47,7 +51,13 @@ def functions() -> None:
 
 def floors() -> None:
     """Print how many packages and files the domain holds, on how many import floors, and the arrows between them."""
-    graph = grimp.build_graph("gateway")
+    entries, count, arrows = domain()
+    print(f"shape: {ROOMS} has {entries} entries on {count} floors, {arrows} arrows between them")
+
+
+def domain() -> tuple[int, int, int]:
+    """Return how many packages and files the domain holds, on how many import floors, and the arrows between them."""
+    graph = grimp.build_graph("gateway", cache_dir=None)
     rooms = sorted(graph.find_children(ROOMS))
     arrows = {
         (upper, lower)
@@ -58,7 +68,7 @@ def floors() -> None:
     for _ in rooms:
         for upper, lower in arrows:
             floor[upper] = max(floor[upper], floor[lower] + 1)
-    print(f"shape: {ROOMS} has {len(rooms)} entries on {max(floor.values())} floors, {len(arrows)} arrows between them")
+    return len(rooms), max(floor.values()), len(arrows)
 
 
 if __name__ == "__main__":

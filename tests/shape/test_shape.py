@@ -8,9 +8,11 @@ from statistics import median
 
 import pytest
 
+from tests.shape.__main__ import domain
 from tests.shape.source import Source, length, sources
 
 LONGEST_FUNCTION = 60
+MOST_ENTRIES, MOST_FLOORS = 24, 9
 # `datetime.now`, and whatever else reads the wall clock, wherever its module was imported from.
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time")}
 # The simulator is a program of its own, out of reach of the gateway's clock; its tests and users pass another.
@@ -67,6 +69,13 @@ def test_no_function_is_long() -> None:
 def test_the_usual_function_is_short() -> None:
     """Half of all functions have fewer than ten lines."""
     assert median(length(function) for source in production() for function in source.functions()) < 10
+
+
+def test_the_domain_is_seen_at_a_glance() -> None:
+    """`gateway/domain` has few packages and files, on few import floors."""
+    entries, floors, _ = domain()
+    assert entries <= MOST_ENTRIES
+    assert floors <= MOST_FLOORS
 
 
 def test_every_test_says_the_behaviour() -> None:

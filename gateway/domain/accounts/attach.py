@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.aip import names
-from gateway.domain import capabilities, idempotency, vendor_errors
+from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import sync
 from gateway.domain.concurrency import until_free
@@ -114,7 +114,7 @@ async def detach(domain: Domain, location: str, account: str, key: RequestKey | 
     async with domain.db.read() as tx:
         row = await accounts.get(tx, location, account)
         busy = await posts.any_unfinished_of_account(tx, location, account)
-    capabilities.require(domain.providers[row.provider].table, Capability.ACCOUNT_DETACH)
+    vendor_errors.require(domain.providers[row.provider].table, Capability.ACCOUNT_DETACH)
     if busy:
         raise StateForbids(row.state, "Posts of this account are under way.", resource=_name(row))
     await domain.tokens.guard(_detach(domain, row, key))
@@ -176,7 +176,7 @@ async def _connection(domain: Domain, location: str, connection: str) -> Connect
 
 def check_connection(domain: Domain, row: ConnectionRow) -> None:
     """Raise CapabilityMissing or FieldInvalid for a connection to which no account can be attached."""
-    capabilities.require(domain.providers[row.provider].table, Capability.ACCOUNT_ATTACH)
+    vendor_errors.require(domain.providers[row.provider].table, Capability.ACCOUNT_ATTACH)
     if row.grant_kind == GrantKind.COMPANY:
         raise FieldInvalid("parent", "is an agency's connection: accounts are in those of its locations")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from gateway import reasons
 from gateway.caller import Caller
-from gateway.domain import capabilities, idempotency, locations, oauth_state
+from gateway.domain import idempotency, locations, oauth_state, vendor_errors
 from gateway.domain.connections import consent, grants, read, verify
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.credentials import connection_status
@@ -81,7 +81,7 @@ def _check(domain: Domain, new: NewConnection) -> None:
     if provider is None:
         raise ResourceNotFound(f"providers/{new.provider}")
     wanted = Capability.STATIC_TOKEN if new.static_token else Capability.OAUTH
-    capabilities.require(provider.table, wanted)
+    vendor_errors.require(provider.table, wanted)
     kinds = provider.table.kinds
     if new.grant_kind and new.grant_kind not in kinds:
         names = " or ".join(f"GRANT_KIND_{kind}" for kind in kinds)

@@ -6,9 +6,9 @@ Owns which of the vendor's ids are asked for; a post that was published several 
 from collections.abc import Mapping
 
 from gateway.aip import names
-from gateway.domain.capabilities import require
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read
+from gateway.domain.vendor_errors import require
 from gateway.errors import StateForbids
 from providers.capabilities import Capability
 from providers.models.videos import VideoMetrics

@@ -13,9 +13,9 @@ from typing import Protocol
 from gateway.domain.context import Domain
 from gateway.domain.events.cursors import RETENTION, expired
 from gateway.domain.events.order import Ordering
-from gateway.domain.watchers import Watchers
 from storage import event_order, events
 from storage.events import EventRow
+from storage.watchers import Watchers
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 import structlog
 
 from gateway.domain.context import Domain
-from gateway.domain.watchers import wait
 from storage import event_order, events
 from storage.fair import Tenant
 from storage.places import Kind, work_for, work_in
+from storage.watchers import wait
 
 log = structlog.get_logger(__name__)
 

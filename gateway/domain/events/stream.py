@@ -9,7 +9,7 @@ from time import monotonic
 
 from gateway.domain.context import Domain
 from gateway.domain.events.feeds import Batch, Feed
-from gateway.domain.watchers import wait
+from storage.watchers import wait
 
 BATCH = 100
 CHECKPOINT_SECONDS = 30.0

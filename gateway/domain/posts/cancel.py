@@ -6,7 +6,7 @@ Owns which states allow it. A post that the vendor is working on is CANCELLING u
 import structlog
 
 from gateway.aip import names
-from gateway.domain import capabilities, idempotency
+from gateway.domain import idempotency, vendor_errors
 from gateway.domain.concurrency import Superseded, retry_superseded
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
@@ -108,7 +108,7 @@ async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
 
 
 async def _start_cancelling(domain: Domain, tx: Transaction, work: Work) -> Work:
-    capabilities.require(domain.providers[work.post.provider].table, Capability.POST_CANCEL)
+    vendor_errors.require(domain.providers[work.post.provider].table, Capability.POST_CANCEL)
     now = domain.clock()
     return await journal.move_with(
         tx, work, AttemptState.PROCESSING, now, post_state=PostState.CANCELLING, post={"due_at": now}

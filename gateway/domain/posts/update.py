@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.aip import names
-from gateway.domain import capabilities, idempotency, post_content, vendor_errors
+from gateway.domain import idempotency, post_content, vendor_errors
 from gateway.domain.concurrency import Superseded, retry_superseded, until_free
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
@@ -97,7 +97,7 @@ async def _edit_in_planner(domain: Domain, work: Work) -> None:
     """Edit the post in the planner; a lost response becomes Unavailable, because repeating the edit is safe."""
     post = work.post
     provider = domain.providers[post.provider]
-    capabilities.require(provider.table, Capability.POST_EDIT)
+    vendor_errors.require(provider.table, Capability.POST_EDIT)
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
     request = post_content.publish_request(post, account, post_content.placeholder(post), provider.table)

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from gateway.domain.context import Domain
 from gateway.domain.publishing import journal
 from gateway.domain.publishing.journal import FINAL
-from gateway.domain.watchers import wait
 from storage import events, posts
 from storage.posts import PostRow
+from storage.watchers import wait
 
 FALLBACK_SECONDS = 5.0
 """How often the database is read when no notification arrives."""

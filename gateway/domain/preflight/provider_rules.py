@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway import reasons
 from gateway.domain import post_content
-from gateway.domain.capabilities import missing
+from gateway.domain.vendor_errors import without_capability
 from gateway.errors import ContentRejected, DomainError, FieldInvalid, OptionUnsupported, Violation
 from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
@@ -64,7 +64,7 @@ def capabilities(post: PostRow, request: PublishRequest, table: CapabilityTable)
         if capability is Capability.POST_TEXT:
             yield FieldInvalid("post.video", f"a post for {table.display_name} needs a video or photos")
             continue
-        refusal, note = missing(table, capability), table.cell(capability).note or "not offered"
+        refusal, note = without_capability(table, capability), table.cell(capability).note or "not offered"
         refusal.violations = (Violation(f"post.{_CAPABILITY_PATHS[capability]}", note),)
         yield refusal
     if post.content.get("cover"):
