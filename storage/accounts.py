@@ -5,13 +5,14 @@ Owns the tables `accounts` and `creator_infos`. A profile is a copy of the vendo
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, UniqueConstraint, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
+from storage import direct, rows
 from storage.database import Transaction
 from storage.states import AccountHealth, AccountState
 from storage.types import json_field, state_field, time_field
@@ -189,12 +190,18 @@ async def save_creator_info(
     tx: Transaction, location: str, account: str, payload: dict[str, Any], fetch_time: datetime
 ) -> None:
     """Store creator info; an older answer never replaces a newer one."""
-    values = {"payload": payload, "fetch_time": fetch_time}
-    statement = pg_insert(CreatorInfoRow).values(location=location, account=account, **values)
-    await tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=["location", "account"], set_=values, where=col(CreatorInfoRow.fetch_time) < fetch_time
-        )
+    row = CreatorInfoRow(location=location, account=account, payload=payload, fetch_time=fetch_time)
+    await direct.run(tx, _save_creator_info(), direct.row_values(row))
+
+
+@lru_cache
+def _save_creator_info() -> str:
+    table = direct.table_of(CreatorInfoRow)
+    new = pg_insert(table).values(direct.assignments(table.columns.keys()))
+    values = {"payload": new.excluded.payload, "fetch_time": new.excluded.fetch_time}
+    earlier = table.c.fetch_time < new.excluded.fetch_time
+    return direct.compiled(
+        new.on_conflict_do_update(index_elements=["location", "account"], set_=values, where=earlier)
     )
 
 

@@ -200,17 +200,15 @@ async def remember_account(tx: Transaction, location: str, account: str, provide
 
 async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:
     """Return the vendor's id of the user that an attempt belongs to."""
-    query = (
-        select(col(ConnectionRow.provider_subject))
-        .join(
-            PostRow,
-            and_(
-                col(PostRow.location) == col(ConnectionRow.location), col(PostRow.connection) == col(ConnectionRow.id)
-            ),
-        )
-        .where(col(PostRow.location) == attempt.location, col(PostRow.id) == attempt.post)
-    )
-    return (await tx.execute(query)).scalar_one_or_none() or ""
+    return await direct.first(tx, _subject(), {"in_location": attempt.location, "of_post": attempt.post}) or ""
+
+
+@lru_cache
+def _subject() -> str:
+    post, connection = posts.POSTS, direct.table_of(ConnectionRow)
+    its = and_(post.c.location == connection.c.location, post.c.connection == connection.c.id)
+    where = post.c.location == bindparam("in_location"), post.c.id == bindparam("of_post")
+    return direct.compiled(select(connection.c.provider_subject).select_from(connection.join(post, its)).where(*where))
 
 
 async def another_transferring(

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -135,7 +136,8 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A session for SELECTs: each statement sees what was committed when it started. Writing is not allowed."""
-        async with self._session(self._reads, autoflush=False, info={"reads": True}) as tx:
+        engine = self._reads if self.pooled else self.engine
+        async with self._session(engine, autoflush=False, info={"reads": True}) as tx, _autocommit(direct(tx)):
             yield tx
 
     @asynccontextmanager
@@ -181,6 +183,30 @@ async def _checked_out(tx: Transaction) -> None:
         raise
     checked_out = connection.sync_connection
     tx.info["raw"] = raw_of(checked_out) if checked_out is not None else None
+
+
+@asynccontextmanager
+async def _autocommit(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Run each statement of the block by itself; SQLAlchemy takes several times as long to set this and reset it.
+
+    Behind a pooler it has done so already, lest it set the limits of a transaction.
+    """
+    if connection.autocommit or not _is_idle(connection):
+        yield
+        return
+    try:
+        await connection.set_autocommit(True)
+        yield
+    finally:
+        if _is_idle(connection):
+            await connection.set_autocommit(False)
+        else:
+            # Nobody may begin a transaction on it.
+            await connection.close()
+
+
+def _is_idle(connection: psycopg.AsyncConnection[Any]) -> bool:
+    return connection.info.transaction_status is TransactionStatus.IDLE
 
 
 def before_commit(tx: Transaction, name: str, hook: Hook) -> None:

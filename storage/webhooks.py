@@ -6,12 +6,13 @@ once it has been applied. Does not know what a delivery means.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Index, delete, func, select, text, update
+from sqlalchemy import Index, bindparam, delete, func, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
+from storage import direct, rows
 from storage.database import Transaction
 from storage.due_rows import DueRows
 from storage.types import agency_field, time_field
@@ -136,17 +137,19 @@ async def requeue(
     tx: Transaction, provider: str, subject: str, since: datetime | None = None, *, outcome: str = UNKNOWN_PUBLISH
 ) -> None:
     """Make deliveries about a vendor user with this outcome due again, if received since `since` (None: ever)."""
-    unmatched = (
-        select(col(WebhookRow.id))
-        .where(
-            col(WebhookRow.provider) == provider,
-            col(WebhookRow.subject) == subject,
-            col(WebhookRow.outcome) == outcome,
-            *([] if since is None else [col(WebhookRow.receive_time) >= since]),
-        )
-        # In a fixed order, so that two concurrent calls cannot deadlock.
-        .order_by(col(WebhookRow.id))
-        .with_for_update()
-    )
-    again = update(WebhookRow).where(col(WebhookRow.id).in_(unmatched))
-    await tx.execute(again.values(due_at=col(WebhookRow.receive_time), outcome="", tries=0))
+    where = {"of_provider": provider, "of_subject": subject, "with_outcome": outcome, "since": since}
+    await direct.run(tx, _requeue(since is not None), where)
+
+
+@lru_cache
+def _requeue(since: bool) -> str:
+    table = direct.table_of(WebhookRow)
+    c = table.c
+    where = [c.provider == bindparam("of_provider"), c.subject == bindparam("of_subject")]
+    where += [c.outcome == bindparam("with_outcome")]
+    where += [c.receive_time >= bindparam("since")] if since else []
+    # In a fixed order, so that two concurrent calls cannot deadlock.
+    unmatched = select(c.id).where(*where).order_by(c.id).with_for_update()
+    again = update(table).where(c.id.in_(unmatched))
+    again = again.values(due_at=c.receive_time, outcome=literal_column("''"), tries=literal_column("0"))
+    return direct.compiled(again)

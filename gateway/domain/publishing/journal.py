@@ -343,14 +343,12 @@ async def _change_post(
     values: dict[str, Any],
     at_version: int | None = None,
 ) -> PostRow:
-    # If the row was read in this session, the update changes this very object: remember the state before it.
-    before = post.state
     changed = await posts.change(
         tx,
         post.location,
         post.id,
         now,
-        expect=[before],
+        expect=[post.state],
         at_attempt=post.attempt,
         at_version=at_version,
         state=state,
@@ -358,6 +356,6 @@ async def _change_post(
     )
     if changed is None:
         raise Superseded
-    if changed.state != before:
+    if changed.state != post.state:
         await record_state(tx, changed, now)
     return changed
