@@ -7,6 +7,7 @@ publish it, by the journal.
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -32,13 +33,14 @@ PATIENCE_SECONDS = 3600.0
 
 _UNTIL = text("UPDATE posts SET due_at = :time, queue_time = :time WHERE location = ANY(:places) AND state = 'QUEUED'")
 _STATES = text("SELECT state, count(*) FROM posts WHERE location = ANY(:places) GROUP BY state")
+_WAL = text("SELECT pg_current_wal_insert_lsn() - '0/0'")
 _SENT = text("SELECT final_sent_time FROM attempts WHERE location = ANY(:places) AND final_sent_time IS NOT NULL")
 
 
 async def measure(bench: Bench, sizes: Sequence[int], tell: Tell) -> list[Line]:
     """Hand over each number of posts, with accounts and gateways of its own."""
     lags: list[list[float]] = []
-    costs: list[tuple[float, float]] = []
+    costs: list[_Used] = []
     for size in sizes:
         tell(f"{size:,} posts: connecting")
         places = await connected(bench, min(size, ACCOUNTS), bench.vendor)
@@ -46,23 +48,48 @@ async def measure(bench: Bench, sizes: Sequence[int], tell: Tell) -> list[Line]:
         async with AsyncExitStack() as stack:
             shared = {"GATEWAY_BLOB_URL": (bench.folder / "blobs").as_uri()}
             workers = [await stack.enter_async_context(bench.gateway(**shared)) for _ in range(WORKERS)]
-            pids = (bench.postmaster, *(worker.pid for worker in workers))
-            before, commits = cpu_seconds(*pids), await transactions(bench)
+            pids = [worker.pid for worker in workers]
+            before = await _used(bench, pids)
             due = await _make_due(bench, places)
             await _until_published(bench, places, size, tell)
-            cost = (cpu_seconds(*pids) - before) / size * 1e3, (await transactions(bench) - commits) / size
+            costs.append((await _used(bench, pids)).since(before, size))
         async with bench.domain.db.read() as tx:
             sent = (await tx.execute(_SENT, {"places": places})).scalars().all()
         assert size == len(sent), f"{size - len(sent)} posts were not handed over, or more than once"
         lags.append([(time - due).total_seconds() for time in sent])
-        costs.append(cost)
+        tell(f"{size:,} posts: lag p99 {quantile(lags[-1], 0.99):.1f} s; a post: {costs[-1]}")
     at = tuple(sizes)
     return [
         Line("a", "Lag of a due post, p99", "s", at, tuple(quantile(each, 0.99) for each in lags), at_most(30)),
         Line("a", "Lag of a due post, median", "s", at, tuple(quantile(each, 0.5) for each in lags)),
-        Line("a", "CPU a post, workers + database", "ms", at, tuple(cpu for cpu, _ in costs)),
-        Line("a", "Transactions that write, a post", "", at, tuple(count for _, count in costs)),
+        Line("a", "CPU a post, workers", "ms", at, tuple(each.workers for each in costs)),
+        Line("a", "CPU a post, database", "ms", at, tuple(each.database for each in costs)),
+        Line("a", "Transactions that write, a post", "", at, tuple(each.commits for each in costs)),
+        Line("a", "Write-ahead log, a post", "KiB", at, tuple(each.wal for each in costs)),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """Milliseconds of processor time, transactions that write, KiB of the write-ahead log."""
+
+    workers: float
+    database: float
+    commits: float
+    wal: float
+
+    def since(self, before: "_Used", posts: int) -> "_Used":
+        """Return what was used since then for each post."""
+        pairs = zip(astuple(self), astuple(before), strict=True)
+        return _Used(*((now - then) / posts for now, then in pairs))
+
+
+async def _used(bench: Bench, workers: list[int]) -> _Used:
+    async with bench.domain.db.read() as tx:
+        wal = float((await tx.execute(_WAL)).scalar_one()) / 1024
+    return _Used(
+        cpu_seconds(*workers) * 1e3, cpu_seconds(bench.postmaster) * 1e3, float(await transactions(bench)), wal
+    )
 
 
 async def _write(bench: Bench, places: list[str], size: int) -> None:

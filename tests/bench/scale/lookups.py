@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import psycopg
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from gateway.clock import now
 from storage import authorizations, connections, locations, tokens
@@ -27,6 +27,13 @@ from tests.fixtures.rows import CAPABILITIES, connection_row
 
 ROUNDS = 2000
 PROVIDER = "tiktok"
+TABLES = {
+    "locations": "",
+    "connections": ", 'provider_subject', 'u' || i",
+    "tokens": "",
+    "authorizations": ", 'id', 'a' || i",
+}
+"""What a connection has rows in, and which columns are its own beside the location."""
 
 
 async def fill(db: Database, size: int) -> None:
@@ -39,10 +46,8 @@ async def fill(db: Database, size: int) -> None:
         await connections.insert(tx, connection_row(time, location="l0", provider_subject="u0", **granted))
         await tokens.save(tx, "l0", "c1", sealed, read_version=0)
         await authorizations.insert(tx, _consent(time))
-    await copy(db, "locations", size, "jsonb_build_object('location', 'l' || i)")
-    await copy(db, "connections", size, "jsonb_build_object('location', 'l' || i, 'provider_subject', 'u' || i)")
-    await copy(db, "tokens", size, "jsonb_build_object('location', 'l' || i)")
-    await copy(db, "authorizations", size, "jsonb_build_object('location', 'l' || i, 'id', 'a' || i)")
+    for table, changes in TABLES.items():
+        await copy(db, table, size, f"jsonb_build_object('location', 'l' || i{changes})")
 
 
 def _consent(time: datetime) -> AuthorizationRow:
@@ -97,7 +102,17 @@ async def measure(bench: Bench, sizes: Sequence[int], tell: Tell) -> list[Line]:
                 line(f"{name}, median", "ms", figures=p50, target=at_most(1.2), ratio=True),
                 line(f"{name}, blocks", "blocks", figures=blocks),
             ]
-        return lines
+        sizes_on_disk = [await _kib(db) / of[db] for db in databases]
+        return [*lines, Line("b", "Database, a connection", "KiB", tuple(sizes), tuple(sizes_on_disk))]
+
+
+async def _kib(db: Database) -> float:
+    """Return how large a connection's tables are, indexes included."""
+    query = text(
+        "SELECT sum(pg_total_relation_size(CAST(name AS regclass))) FROM unnest(CAST(:names AS text[])) AS name"
+    )
+    async with db.read() as tx:
+        return float((await tx.execute(query, {"names": list(TABLES)})).scalar_one()) / 1024
 
 
 async def explained(db: Database, read: Any) -> tuple[int, list[str]]:
