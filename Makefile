@@ -26,12 +26,12 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos docs lint type fresh shape test chaos demo bench profile check live
+.PHONY: help setup lock protos docs lint type fresh shape test chaos demo bench bench-scale profile check live
 
 help: ## list the commands
 	@echo "social gateway: make demo and make test need Python 3.11 or newer, and set up everything else themselves."
 	@echo
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## create or update .venv (every other command does this first when it is needed)
 
@@ -77,6 +77,9 @@ demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok
 
 bench: $(STAMP) ## measure what the gateway costs, beside bare servers and a bare script (some ten minutes)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-scale: $(STAMP) ## measure how costs grow with size; --help names the measurements (all of them: an hour and more)
+	@$(BIN)/python -m tests.bench.scale $(ARGS)
 
 profile: $(STAMP) ## flame graphs of a publish run and of hot reads, in profiles/
 	@$(BIN)/python -m tests.bench.profile

@@ -12,7 +12,15 @@ from functools import partial
 from typing import Any
 
 from gateway import data_folder, ids, log, upload_store
-from gateway.bootstrap import Resources, is_migrated, open_listener, open_resources, verify_keys, wait_for_schema
+from gateway.bootstrap import (
+    Resources,
+    is_migrated,
+    keep_partitions,
+    open_listener,
+    open_resources,
+    verify_keys,
+    wait_for_schema,
+)
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
 from gateway.domain.connections import agencies
@@ -125,6 +133,7 @@ async def start(
         readiness.listener = listener
         await _schema(resources, settings, roles, clock, edge, shared=siblings is not None)
         await verify_keys(resources)
+        await keep_partitions(resources, clock())
         domain = await build_domain(
             started,
             resources,

@@ -8,13 +8,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import SecretStr
 
 from gateway import log
 from gateway.settings import Settings, SettingsError
 from storage import jobs as job_queue
-from storage import key_rotation, schema
+from storage import key_rotation, partitions, schema
 from storage.database import Database, DatabaseUnavailable, describe
 from storage.embedded import EmbeddedServer, start_embedded
 from storage.key_ring import KeyRing, KeyRingInvalid
@@ -142,6 +143,13 @@ async def wait_for_schema(resources: Resources) -> None:
     _log.warning("the schema is older than this version: run `social-gateway migrate`", needs=schema.head())
     while not await schema.is_current(resources.db):  # noqa: ASYNC110 - a migration sends no notification
         await asyncio.sleep(SCHEMA_POLL_SECONDS)
+
+
+async def keep_partitions(resources: Resources, now: datetime) -> None:
+    """Create the partitions that rows of the next two weeks need: the jobs that do so may all have been stopped."""
+    created = await partitions.keep(resources.db, now)
+    if created:
+        _log.warning("partitions were missing and have been created", partitions=created)
 
 
 async def verify_keys(resources: Resources) -> None:

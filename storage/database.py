@@ -79,6 +79,8 @@ class Database:
         # A read needs no BEGIN and ROLLBACK around it: in READ COMMITTED each statement has its own snapshot anyway.
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._places = places
+        # Where this process's rows went last, by partitioned table: `storage/partitions.py` looks only when that moves.
+        self._partitions: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"Database({describe(self.url)})"
@@ -127,7 +129,7 @@ class Database:
         Hooks registered with `before_commit` run last. Raises `DatabaseBusy`, and `DatabaseUnavailable` when the
         database is lost.
         """
-        async with self._session(self.engine) as tx:
+        async with self._session(self.engine, info={"partitions": self._partitions}) as tx:
             yield tx
             await tx.flush()
             await _run_hooks(tx)

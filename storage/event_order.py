@@ -14,7 +14,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, or_, select, text
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction, notify
+from storage import partitions
+from storage.database import Database, Transaction, notify
 from storage.events import COLUMNS, EventRow, EventTable
 from storage.locations import locations_of
 from storage.types import time_field
@@ -28,15 +29,15 @@ class EventPositionTable(SQLModel, table=True):
 
     __tablename__ = "event_positions"
     __table_args__ = (
-        Index("event_positions_by_time", "order_time", postgresql_using="brin"),
         Index("event_positions_by_location", "location"),
+        {"postgresql_partition_by": "RANGE (order_time)"},
     )
 
     agency: str = Field(primary_key=True)
     position: int = Field(primary_key=True, sa_type=BigInteger)
     location: str
     number: int = Field(sa_type=BigInteger)
-    order_time: datetime = time_field()
+    order_time: datetime = time_field(primary_key=True)
 
 
 class EventProgressTable(SQLModel, table=True):
@@ -90,17 +91,10 @@ UPDATE event_sequences SET last = :last + (SELECT count(*) FROM fresh) WHERE age
 _ORDER_ALL = text(_ORDER.format(only=""))
 _ORDER_SOME = text(_ORDER.format(only="AND c.location = ANY(:locations)"))
 
-_PRUNE = text("""
-WITH old AS (
-    DELETE FROM event_positions WHERE (agency, position) IN (
-        SELECT agency, position FROM event_positions WHERE order_time < :before ORDER BY agency, position LIMIT :limit
-    ) RETURNING agency, position
-), noted AS (
-    UPDATE event_sequences AS s SET pruned = greatest(s.pruned, gone.position)
-    FROM (SELECT agency, max(position) AS position FROM old GROUP BY agency) AS gone WHERE s.agency = gone.agency
-)
-SELECT count(*) FROM old
-""")
+_PRUNED = """
+UPDATE event_sequences AS s SET pruned = greatest(s.pruned, gone.position)
+FROM (SELECT agency, max(position) AS position FROM {partition} GROUP BY agency) AS gone WHERE s.agency = gone.agency
+"""
 
 
 async def order(
@@ -124,6 +118,7 @@ async def order(
         last = (await tx.execute(_BEGIN, {"agency": agency})).scalar_one_or_none()
     if last is None:
         return None
+    await partitions.ensure(tx, "event_positions", now)
     values = {"agency": agency, "last": last, "now": now, "limit": limit}
     if locations is None:
         found = await tx.execute(_ORDER_ALL, values)
@@ -184,6 +179,15 @@ async def after(
     return [(row[0], None if row[1] is None else EventRow(*row[1:])) for row in found]
 
 
-async def prune(tx: Transaction, before: datetime, *, limit: int = 10_000) -> int:
-    """Delete at most `limit` positions that were given before `before`, and return how many."""
-    return int((await tx.execute(_PRUNE, {"before": before, "limit": limit})).scalar_one())
+async def drop(db: Database, before: datetime) -> list[str]:
+    """Drop the partitions with nothing but positions from before a time, and return their names."""
+    return await partitions.drop(db, "event_positions", before, _mark_pruned)
+
+
+async def _mark_pruned(tx: Transaction, partition: str) -> None:
+    """Record what goes with a partition, while nobody gives positions.
+
+    In the order of those who do: the agencies' rows first, then the table.
+    """
+    await tx.execute(text("LOCK TABLE event_sequences IN EXCLUSIVE MODE"))
+    await tx.execute(text(_PRUNED.format(partition=partition)))

@@ -1,7 +1,7 @@
 """Events of a location, in commit order.
 
-Owns the tables `events` and `event_counters`: numbering, cursors, and pruning.
-Does not know what the types mean, or who subscribes.
+Owns the tables `events`, which is partitioned by time, and `event_counters`: numbering, cursors, and what is no longer
+kept. Does not know what the types mean, or who subscribes.
 """
 
 import json
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, select, text
+from sqlalchemy import BigInteger, Index, func, select, text
 from sqlmodel import Field, SQLModel, col
 
-from storage import direct
-from storage.database import CHANNEL, Transaction, before_commit
+from storage import direct, partitions
+from storage.database import CHANNEL, Database, Transaction, before_commit
 from storage.locations import locations_of
 from storage.types import json_field, time_field
 
@@ -27,14 +27,14 @@ class EventTable(SQLModel, table=True):
     __tablename__ = "events"
     __table_args__ = (
         Index("events_by_subject", "location", "subject", "number"),
-        Index("events_by_time", "create_time"),
+        {"postgresql_partition_by": "RANGE (create_time)"},
     )
 
     location: str = Field(primary_key=True)
     number: int = Field(primary_key=True, sa_type=BigInteger)
     type: str
     subject: str
-    create_time: datetime = time_field()
+    create_time: datetime = time_field(primary_key=True)
     payload: dict[str, Any] = json_field()
     provider_event_id: str | None = None
 
@@ -88,22 +88,11 @@ WITH appended AS (
 SELECT pg_notify(%(channel)s, %(topic)s::text || ' ' || location) FROM counters
 """
 
-# Only whole prefixes: a gap in the remaining numbers would look like a lost event.
-_PRUNE = text("""
-WITH old AS (
-    SELECT location, number FROM events WHERE create_time < :before ORDER BY create_time LIMIT :limit
-), upto AS (
-    SELECT location, max(number) AS number FROM old GROUP BY location
-), locked AS (
-    SELECT location FROM event_counters WHERE location IN (SELECT location FROM upto) ORDER BY location FOR UPDATE
-), counted AS (
-    UPDATE event_counters AS c SET pruned = greatest(c.pruned, upto.number)
-    FROM upto JOIN locked USING (location) WHERE c.location = upto.location
-), gone AS (
-    DELETE FROM events AS e USING upto WHERE e.location = upto.location AND e.number <= upto.number RETURNING 1
-)
-SELECT count(*) FROM gone
-""")
+_PRUNED = """
+UPDATE event_counters AS c SET pruned = greatest(c.pruned, gone.number)
+FROM (SELECT location, max(number) AS number FROM {partition} GROUP BY location) AS gone
+WHERE c.location = gone.location
+"""
 
 # Nobody fetches from an event, so its addresses need no key: what had the secret is cut off.
 _CUT_QUERIES = text("""
@@ -142,6 +131,7 @@ async def append(
     """
     if now.tzinfo is None:
         raise ValueError("a time without a zone cannot be stored")
+    await partitions.ensure(tx, "events", now)
     appended: list[str] = tx.info.setdefault("events", [])
     event = {
         "position": len(appended),
@@ -170,8 +160,13 @@ async def after(
 ) -> list[EventRow]:
     """Return at most `limit` events of `location` after `number`, oldest first, optionally up to and including `upto`,
     of one subject, or of these types only, and only while the agency `owner` has the location.
+
+    None up to the highest that was pruned: where clocks differ, some of these are in a partition that is still there.
     """
-    query = select(*COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
+    gone = select(col(EventCounterTable.pruned)).where(col(EventCounterTable.location) == location).scalar_subquery()
+    query = select(*COLUMNS).where(
+        col(EventTable.location) == location, col(EventTable.number) > func.greatest(number, gone)
+    )
     if upto is not None:
         query = query.where(col(EventTable.number) <= upto)
     if subject is not None:
@@ -194,9 +189,9 @@ async def pruned(tx: Transaction, location: str) -> int:
     return (await span(tx, location))[1]
 
 
-async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
-    """Delete about `limit` events older than `before` and return how many; call it until it returns 0."""
-    return int((await tx.execute(_PRUNE, {"before": before, "limit": limit})).scalar_one())
+async def drop(db: Database, before: datetime) -> list[str]:
+    """Drop the partitions with nothing but events from before a time, and return their names."""
+    return await partitions.drop(db, "events", before, _mark_pruned)
 
 
 async def cut_queries(tx: Transaction, after: tuple[str, int], limit: int) -> tuple[tuple[str, int], int] | None:
@@ -220,3 +215,12 @@ async def span(tx: Transaction, location: str) -> tuple[int, int]:
 async def _flush(tx: Transaction) -> None:
     appended = tx.info.pop("events", [])
     await direct.run(tx, _FLUSH, {"events": f"[{','.join(appended)}]", "channel": CHANNEL, "topic": TOPIC})
+
+
+async def _mark_pruned(tx: Transaction, partition: str) -> None:
+    """Record what goes with a partition, which nobody reads or writes meanwhile.
+
+    In the order of those who write events: the table first, then the counters.
+    """
+    await tx.execute(text("LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE"))
+    await tx.execute(text(_PRUNED.format(partition=partition)))

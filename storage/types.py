@@ -53,11 +53,11 @@ class StateText(TypeDecorator[StrEnum]):
         return None if value is None else self.states(value)
 
 
-def time_field(*, nullable: bool = False, index: bool = False) -> Any:
+def time_field(*, nullable: bool = False, index: bool = False, primary_key: bool = False) -> Any:
     """Return a time column; a nullable one defaults to None."""
     if nullable:
         return Field(default=None, sa_type=AwareTime, nullable=True, index=index)
-    return Field(sa_type=AwareTime, nullable=False, index=index)
+    return Field(sa_type=AwareTime, nullable=False, index=index, primary_key=primary_key)
 
 
 def state_field(states: type[StrEnum], *, default: StrEnum | None = None) -> Any:

@@ -19,7 +19,7 @@ from gateway.log import clean_text
 from gateway.settings import Settings, SettingsError
 from gateway.tls import CertificateFiles
 from gateway.urls import url_problem
-from storage import key_ring, key_rotation, schema
+from storage import key_ring, key_rotation, partitions, schema
 from storage.blobs import StoreUnavailable
 from storage.database import DatabaseUnavailable
 
@@ -201,6 +201,7 @@ async def _inside(resources: Resources) -> AsyncIterator[Finding]:
         yield note("schema", text, fix) if own else wrong("schema", text, fix)
         return
     yield ok("schema", str(revision))
+    yield await tables(resources)
     try:
         await key_rotation.verify_ring(resources.db, resources.ring, remember=False)
     except (key_ring.KeyMissing, key_ring.KeyWrong) as error:
@@ -208,6 +209,17 @@ async def _inside(resources: Resources) -> AsyncIterator[Finding]:
             yield wrong("encryption keys", sentence)
     else:
         yield ok("encryption keys", "they decrypt what the database stores")
+
+
+async def tables(resources: Resources) -> Finding:
+    """Look for the partitions of today and of a week from now: without one nothing can be stored."""
+    async with resources.db.read() as tx:
+        now = clock.now()
+        missing = await partitions.missing(tx, now, now + partitions.WEEK)
+    if not missing:
+        return ok("partitions", "there for today and the coming week")
+    fix = "a process creates them when it starts, and one with jobs every ten minutes: does one run?"
+    return wrong("partitions", f"missing: {', '.join(partition.name for _, partition in missing)}", fix)
 
 
 def _safely(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:

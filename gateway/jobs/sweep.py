@@ -4,7 +4,7 @@ Owns the bodies of the loops. Due times are in our own indexed columns; the queu
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from procrastinate import App
@@ -26,6 +26,7 @@ from storage import (
     idempotency,
     media,
     network_consents,
+    partitions,
     quotas,
     videos,
 )
@@ -36,6 +37,7 @@ from storage.database import Transaction, try_advisory_lock
 log = structlog.get_logger(__name__)
 
 IDEMPOTENCY_RETENTION = timedelta(days=30)
+"""How long a request id is known at least: it is forgotten with the last one of its partition."""
 VIDEOS_RETENTION = timedelta(days=1)
 QUOTAS_RETENTION = timedelta(days=2)
 MEDIA_RETENTION = timedelta(days=30)
@@ -96,19 +98,28 @@ async def old(domain: Domain) -> None:
     async with domain.db.transaction() as tx:
         if not await try_advisory_lock(tx, "sweep-old"):
             return
-        await idempotency.prune(tx, now - IDEMPOTENCY_RETENTION)
         await authorizations.prune(tx, now - AUTHORIZATIONS_RETENTION)
         await network_consents.prune(tx, now - AUTHORIZATIONS_RETENTION)
         # As long as the request ids that refer to them.
-        await comments.prune(tx, now - IDEMPOTENCY_RETENTION)
+        await comments.prune(tx, now - IDEMPOTENCY_RETENTION - partitions.TABLES["idempotency"])
         await media.prune(tx, now - MEDIA_RETENTION)
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)
+    await _partitions(domain, now)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.
-    await _batches(domain, lambda tx: events.prune(tx, now - RETENTION))
-    await _batches(domain, lambda tx: event_order.prune(tx, now - RETENTION))
     await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))
     await upload_sweep.expire(domain, now)
+
+
+async def _partitions(domain: Domain, now: datetime) -> None:
+    """Create the partitions that are needed next, and drop those that are past their retention."""
+    if created := await partitions.keep(domain.db, now):
+        log.info("partitions.created", partitions=created)
+    dropped = await idempotency.drop(domain.db, now - IDEMPOTENCY_RETENTION)
+    dropped += await events.drop(domain.db, now - RETENTION)
+    dropped += await event_order.drop(domain.db, now - RETENTION)
+    if dropped:
+        log.info("partitions.dropped", partitions=dropped)
 
 
 async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]]) -> None:

@@ -10,6 +10,8 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy.types import TypeDecorator
 
+from storage import partitions
+
 
 def render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Render a type of ours as the SQLAlchemy type it implements: a migration must not change with our code."""
@@ -22,15 +24,19 @@ def render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False
     return False
 
 
-def ours(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
-    """Leave out the job queue's tables, which procrastinate manages."""
-    return not (kind == "table" and (name or "").startswith("procrastinate_"))
+connection = context.config.attributes["connection"]
+parts = partitions.names(connection)
+
+
+def ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """Leave out the job queue's tables, which procrastinate manages, and partitions, which come and go with time."""
+    return not (kind == "table" and ((name or "").startswith("procrastinate_") or name in parts))
 
 
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=context.config.attributes.get("metadata"),
     render_item=render,
-    include_object=ours,
+    include_name=ours,
 )
 context.run_migrations()

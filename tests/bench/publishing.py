@@ -76,10 +76,10 @@ async def cost_of_a_post(bench: Bench, rounds: Rounds) -> list[Result]:
 async def _cost(bench: Bench, gateway: Serving, client: Client, places: list[str]) -> Cost:
     """Publish one post in each location, and return what each of them cost."""
     processes = (gateway.pid, bench.postmaster)
-    before, commits = cpu_seconds(*processes), await _commits(bench)
+    before, commits = cpu_seconds(*processes), await transactions(bench)
     await publish_all(bench, client, places)
     cpu = cpu_seconds(*processes) - before
-    return Cost(cpu / len(places) * 1e3, (await _commits(bench) - commits) / len(places))
+    return Cost(cpu / len(places) * 1e3, (await transactions(bench) - commits) / len(places))
 
 
 async def publish_all(bench: Bench, client: Client, places: list[str]) -> None:
@@ -180,7 +180,7 @@ async def _published(bench: Bench, places: list[str]) -> int:
         return int((await tx.execute(query, {"places": places})).scalar_one())
 
 
-async def _commits(bench: Bench) -> int:
+async def transactions(bench: Bench) -> int:
     """Return the number of the next transaction that writes: each such transaction waits once for the disk."""
     query = text("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
     async with bench.domain.db.read() as tx:

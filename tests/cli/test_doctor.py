@@ -275,3 +275,15 @@ def test_a_bare_environment_says_what_to_do_first() -> None:
     """Without any setting the first line leads on."""
     ran = execute(("doctor",), bare())
     assert (1, True) == (ran.code, "GATEWAY_ENCRYPTION_KEYS" in ran.out)
+
+
+def test_a_missing_partition_is_wrong(database_url: str, tmp_path: Path) -> None:
+    """Without the partitions of the coming week nothing could be stored: it says so, and what creates them."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        found = connection.execute("SELECT relname FROM pg_class WHERE relispartition AND relname LIKE 'events\\_2%'")
+        for (name,) in found.fetchall():
+            if not name.endswith("key") and "_by_" not in name and "location" not in name:
+                connection.execute(f"DROP TABLE {name}")
+    (line,) = wrong(examine(database_url, tmp_path))
+    assert "events_2" in line
+    assert "a process creates them when it starts" in line

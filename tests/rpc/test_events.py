@@ -17,7 +17,7 @@ from sqlalchemy import text
 from gateway.domain.events import order, stream
 from gateway.rpc import event_to_proto
 from socialgateway.v1 import connection_pb2, event_pb2, event_service_pb2
-from storage import event_order, events, locations
+from storage import event_order, events, locations, partitions
 from storage.states import LocationClaim
 from tests.fixtures.client import Client
 from tests.fixtures.gateway import World
@@ -195,8 +195,7 @@ async def test_a_page_after_pruned_events_is_refused(gateway: World) -> None:
 
 async def prune(gateway: World) -> None:
     """Delete all events, as the sweeper does when they are old."""
-    async with gateway.domain.db.transaction() as tx:
-        await events.prune(tx, gateway.clock() + timedelta(seconds=1))
+    await events.drop(gateway.domain.db, gateway.clock() + partitions.WEEK)
 
 
 # --- streams ----------------------------------------------------------------------------------------------------------
@@ -356,9 +355,8 @@ async def test_a_slow_reader_is_told_what_it_missed(gateway: World) -> None:
     gateway.clock.advance(timedelta(days=29))
     async with streaming(gateway.api, "locations/-", start_cursor=start) as call:
         middle = (await call.read()).cursor
-    gateway.clock.advance(timedelta(days=2))
-    async with gateway.domain.db.transaction() as tx:
-        await events.prune(tx, gateway.clock() - timedelta(days=30))
+    gateway.clock.advance(timedelta(days=8))
+    await events.drop(gateway.domain.db, gateway.clock() - timedelta(days=30))
     async with streaming(gateway.api, "locations/-", start_cursor=middle) as call:
         await refused(call.read(), "CURSOR_EXPIRED")
 

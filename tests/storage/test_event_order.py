@@ -177,17 +177,17 @@ async def test_a_reader_misses_nothing_among_concurrent_writers(database: Databa
         assert sum([await events.last(tx, location) for location in places]) == len(seen)
 
 
-async def test_old_positions_are_deleted(database: Database) -> None:
-    """What was ordered before a time goes, and the next position is a new one all the same."""
+async def test_old_positions_go_with_their_week(database: Database) -> None:
+    """What was ordered in a week that has ended goes, and the next position is a new one all the same."""
     await claim(database, "l1")
     await append(database, "l1", "1")
     await order(database)
-    async with database.transaction() as tx:
-        assert [0, 1] == [
-            await event_order.prune(tx, NOW),
-            await event_order.prune(tx, NOW + timedelta(seconds=1)),
-        ]
+
+    assert [] == await event_order.drop(database, NOW)
+    assert [] != await event_order.drop(database, NOW + timedelta(weeks=1))
+
     await append(database, "l1", "2")
     await order(database)
-
+    async with database.read() as tx:
+        assert (2, 1) == await event_order.span(tx, "a1")
     assert [(2, "l1", 2)] == await read(database)

@@ -134,35 +134,23 @@ async def test_a_naive_time_is_refused(database: Database) -> None:
             await events.append(tx, "a", type="T", subject="s", payload={}, now=NOW.replace(tzinfo=None))
 
 
-async def test_old_events_go_from_the_front_and_leave_a_mark(database: Database) -> None:
-    """Pruning deletes whole prefixes, records how far, and numbering continues."""
-    for day in range(4):
-        await append(database, "loc1", str(day), now=NOW + timedelta(days=day))
-    await append(database, "loc2", "young", now=NOW + timedelta(days=9))
-    async with database.transaction() as tx:
-        assert 2 == await events.prune(tx, NOW + timedelta(days=1, hours=1))
-        assert 0 == await events.prune(tx, NOW + timedelta(days=1, hours=1))
-    await append(database, "loc1", "new", now=NOW + timedelta(days=9))
+async def test_old_events_go_with_their_week_and_leave_a_mark(database: Database) -> None:
+    """Weeks that have ended are dropped, how far is recorded for each location, and numbering continues."""
+    for week in range(4):
+        await append(database, "loc1", str(week), now=NOW + timedelta(weeks=week))
+    await append(database, "loc2", "young", now=NOW + timedelta(weeks=3))
+
+    assert [2, 0] == [len(await events.drop(database, NOW + timedelta(weeks=2))) for _ in range(2)]
+
+    await append(database, "loc1", "new", now=NOW + timedelta(weeks=3))
     assert [(3, "2"), (4, "3"), (5, "new")] == await read(database, "loc1")
     async with database.read() as tx:
         assert [2, 0] == [await events.pruned(tx, location) for location in ("loc1", "loc2")]
 
 
-async def test_an_older_event_with_a_higher_number_leaves_no_hole(database: Database) -> None:
-    """The events left after pruning have no gap even if the clocks of replicas differ."""
-    for minutes in (0, 20, 5, 30):
-        await append(database, "loc1", str(minutes), now=NOW + timedelta(minutes=minutes))
-    async with database.transaction() as tx:
-        await events.prune(tx, NOW + timedelta(minutes=10))
-    assert [(4, "30")] == await read(database, "loc1")
-
-
-async def test_pruning_goes_in_batches(database: Database) -> None:
-    """A limit bounds each call, and repeated calls finish."""
-    await append(database, "loc1", *map(str, range(25)))
-    removed: list[int] = []
-    while not removed or removed[-1]:
-        async with database.transaction() as tx:
-            removed.append(await events.prune(tx, NOW + timedelta(days=1), limit=10))
-    assert 25 == sum(removed)
-    assert [] == await read(database, "loc1")
+async def test_a_young_event_with_a_lower_number_leaves_no_hole(database: Database) -> None:
+    """Where the clocks of replicas differ, an event of a kept week is not read once one after it has gone."""
+    for weeks in (0, 2, 1, 3):
+        await append(database, "loc1", str(weeks), now=NOW + timedelta(weeks=weeks))
+    await events.drop(database, NOW + timedelta(weeks=2))
+    assert [(4, "3")] == await read(database, "loc1")

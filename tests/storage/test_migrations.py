@@ -1,6 +1,7 @@
 """Migrations: upgrade, downgrade, and agreement with the tables of the code."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
@@ -9,15 +10,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import storage
-from storage import migrate, schema
+from storage import event_order, events, idempotency, migrate, partitions, schema
 from storage.database import Database
 
 
 def difference(connection: Connection) -> list[object]:
     """Return what a migration would have to change, except in the job queue's tables."""
 
+    parts = partitions.names(connection)
+
     def ours(name: str, kind: str, _parents: object) -> bool:
-        return kind != "table" or not name.startswith("procrastinate")
+        return kind != "table" or not (name.startswith("procrastinate") or name in parts)
 
     context = MigrationContext.configure(connection, opts={"include_name": ours})
     return list(compare_metadata(context, schema.metadata()))
@@ -133,6 +136,60 @@ async def test_what_was_there_is_claimed_and_counted(empty_database_url: str) ->
     assert before == after
 
 
+async def test_what_was_there_becomes_the_first_partition(empty_database_url: str) -> None:
+    """0015: no row is written again, all are found, and a request id stays taken; the way back keeps them."""
+    db = await Database.connect(empty_database_url)
+    await migrate.upgrade(db)
+    await migrate.downgrade(db, "0013")
+    async with db.transaction() as tx:
+        for statement in _FORMER:
+            await tx.execute(text(statement))
+        before = (await tx.execute(_EVENT_ROWS)).all()
+
+    await migrate.upgrade(db)
+
+    async with db.read() as tx:
+        assert before == (await tx.execute(_EVENT_ROWS)).all()
+        now = (await tx.execute(text("SELECT now()"))).scalar_one()
+        assert [] == await partitions.missing(tx, now - timedelta(days=40), now + partitions.WEEK)
+        assert 1 == len(await event_order.after(tx, "acme", 0, 9, locations=None, types=(), limit=9))
+    async with db.engine.connect() as connection:
+        assert [] == await connection.run_sync(difference)
+    async with db.transaction() as tx:
+        again = idempotency.IdempotencyRow(
+            agency="acme",
+            location="used",
+            method="m",
+            request_id="r",
+            body_hash=b"",
+            resource="new",
+            create_time=now,
+        )
+        earlier = await idempotency.claim(tx, again)
+        assert earlier is not None
+        assert "old" == earlier.resource
+        await events.append(tx, "used", type="T", subject="s", payload={}, now=now)
+    async with db.read() as tx:
+        assert [1, 2, 3] == [event.number for event in await events.after(tx, "used", 0, limit=9)]
+    assert 1 == len(await events.drop(db, partitions.of("events", now).end))
+
+    await migrate.downgrade(db, "0013")
+    async with db.read() as tx:
+        assert 1 == (await tx.execute(text("SELECT count(*) FROM idempotency"))).scalar_one()
+    await migrate.upgrade(db)
+    assert await schema.is_current(db)
+    await db.close()
+
+
+_FORMER = (
+    "INSERT INTO locations (location, agency, create_time, claim) VALUES ('used', 'acme', now(), 'NAMED')",
+    "INSERT INTO event_counters (location, last) VALUES ('used', 2)",
+    "INSERT INTO events (location, number, type, subject, create_time, payload) VALUES "
+    "('used', 1, 'T', 's', now() - interval '40 days', '{}'), ('used', 2, 'T', 's', now(), '{}')",
+    "INSERT INTO event_positions VALUES ('acme', 1, 'used', 1, now() - interval '40 days')",
+    "INSERT INTO event_sequences (agency, last) VALUES ('acme', 1)",
+    "INSERT INTO idempotency VALUES ('acme', 'used', 'm', 'r', '', 'old', now() - interval '40 days')",
+)
 _CONNECTION = text("""
 INSERT INTO connections (location, id, provider, grant_kind, requested_scopes, granted_scopes, provider_settings,
     status, capabilities, reason_code, reason_message, last_error_code, last_error_message, provider_subject,

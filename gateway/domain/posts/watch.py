@@ -13,7 +13,7 @@ from storage.posts import PostRow
 from storage.watchers import wait
 
 FALLBACK_SECONDS = 5.0
-"""How often the database is read when no notification arrives."""
+"""How often the database is read without a notification while notifications may be missed."""
 
 CHECKPOINT_SECONDS = 30.0
 """After how long without a change a heartbeat is sent."""
@@ -32,10 +32,12 @@ async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostR
         yield row
         silence = 0.0
         while row.state not in FINAL:
-            notified = await wait(changed, FALLBACK_SECONDS)
+            # A thousand watchers that each looked every few seconds would keep a core busy.
+            pause = CHECKPOINT_SECONDS - silence if domain.listener.healthy else FALLBACK_SECONDS
+            notified = await wait(changed, pause)
             changed.clear()
             cursor, changes = await _changes_since(domain, row, cursor)
-            silence = 0.0 if changes else silence + (0.0 if notified else FALLBACK_SECONDS)
+            silence = 0.0 if changes else silence + (0.0 if notified else pause)
             for row in changes:
                 yield row
                 if row.state in FINAL:
