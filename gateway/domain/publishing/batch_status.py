@@ -33,8 +33,10 @@ async def poll(domain: Domain, location: str, connection: str, *, stopping: Call
 
     Safe to call at any time and concurrently. Raises DatabaseUnavailable.
     """
+    # Whoever put this poll into the queue has a lease of the posts that are due: their `due_at` is that far ahead.
+    until = domain.clock() + domain.leases.length + POLL_AHEAD
     async with domain.db.read() as tx:
-        ids = await rows.of_connection(tx, location, connection, BATCHABLE, domain.clock() + POLL_AHEAD, BATCH_SIZE)
+        ids = await rows.of_connection(tx, location, connection, BATCHABLE, until, BATCH_SIZE)
         current = {each.id: each.provider_account_id for each in await accounts.of_connection(tx, location, connection)}
     found = [await journal.read(domain, location, id) for id in ids]
     works = [Work(row, attempt) for row, attempt in found if row is not None and attempt is not None]
