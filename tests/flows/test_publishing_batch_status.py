@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.leases import Lane
-from gateway.domain.publishing import batch_status, queue
-from tests.fixtures.domain import LOCATION
+from gateway.domain.publishing import batch_status
+from tests.fixtures.domain import LOCATION, take_due
 from tests.fixtures.planner import planning
 
 VIDEO = b"v" * 5000
@@ -22,7 +21,7 @@ async def test_a_poll_finds_the_posts_that_it_was_asked_for(seconds: float, data
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Once")
         post = await stage.step(post)
         stage.clock.advance(60)
-        await queue.take_due(stage.domain, list(Lane), 10)
+        await take_due(stage.domain)
         stage.clock.advance(timedelta(seconds=-5))
         await batch_status.poll(stage.domain, LOCATION, "c1")
         post = await stage.read(post)

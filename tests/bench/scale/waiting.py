@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import text
 
 from gateway.clock import now
-from gateway.domain.publishing.queue import HANDED_OVER
 from storage import posts
 from storage.database import Database
+from storage.fair import FairPlaces
 from storage.jobs import queue
 from tests.bench.rounds import at_most
 from tests.bench.scale.ground import copy, in_turns, quantile, sized
@@ -48,9 +48,12 @@ async def measure(bench: Bench, sizes: Sequence[int], tell: Tell) -> list[Line]:
         until = now() + timedelta(minutes=1)
 
         async def take(db: Database, number: int) -> None:
+            places = FairPlaces(FETCHED)
+            async with db.read() as tx:
+                due = await posts.HAND_OVERS.find(tx, now(), FETCHED + 1)
+            turns = [(tenant.location, id) for tenant, id in places.reserve(due)]
             async with db.transaction() as tx:
-                taken = await posts.take_due(tx, now(), until, FETCHED, (HANDED_OVER, True))
-                assert len(taken) == FETCHED
+                assert len(await posts.take_due(tx, turns, now(), until)) == FETCHED
                 await tx.rollback()
 
         took = await in_turns(take, databases, ROUNDS)
