@@ -139,7 +139,7 @@ class Database:
     async def read(self) -> AsyncIterator[Transaction]:
         """A session for SELECTs: each statement sees what was committed when it started. Writing is not allowed."""
         engine = self._reads if self.pooled else self.engine
-        async with self._session(engine, autoflush=False, info={"reads": True}) as tx, _autocommit(direct(tx)):
+        async with self._session(engine, autoflush=False, info={"reads": True}) as tx, _autocommit(tx):
             yield tx
 
     @asynccontextmanager
@@ -188,11 +188,12 @@ async def _checked_out(tx: Transaction) -> None:
 
 
 @asynccontextmanager
-async def _autocommit(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
+async def _autocommit(tx: Transaction) -> AsyncIterator[None]:
     """Run each statement of the block by itself; SQLAlchemy takes several times as long to set this and reset it.
 
     Behind a pooler it has done so already, lest it set the limits of a transaction.
     """
+    connection = direct(tx)
     if connection.autocommit or not _is_idle(connection):
         yield
         return
@@ -202,9 +203,9 @@ async def _autocommit(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator
     finally:
         if _is_idle(connection):
             await connection.set_autocommit(False)
-        else:
+        elif not connection.closed:
             # Nobody may begin a transaction on it.
-            await connection.close()
+            await tx.invalidate()
 
 
 def _is_idle(connection: psycopg.AsyncConnection[Any]) -> bool:

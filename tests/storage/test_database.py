@@ -17,6 +17,7 @@ from storage.database import (
     Transaction,
     advisory_lock,
     before_commit,
+    direct,
     raw_connection,
     try_advisory_lock,
 )
@@ -313,3 +314,17 @@ async def test_of_two_that_wait_for_each_other_one_is_busy(database: Database) -
 
     [error] = [each for each in ended if each is not None]
     assert isinstance(error, DatabaseBusy)
+
+
+async def test_a_read_leaves_no_connection_on_which_a_transaction_would_commit_at_once(database: Database) -> None:
+    """A connection is in autocommit during a read only; one that cannot be reset is closed."""
+    async with database.read() as tx:
+        connection, during = direct(tx), direct(tx).autocommit
+    assert (True, False) == (during, connection.autocommit)
+
+    async with database.read() as tx:
+        connection = direct(tx)
+        await connection.execute("BEGIN")
+    assert connection.closed
+    async with database.transaction() as tx:
+        assert not direct(tx).autocommit
