@@ -51,12 +51,13 @@ class Gateway:
     http_port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
+    program: tuple[str, ...] = ("-m", "gateway")
     process: asyncio.subprocess.Process | None = None
 
     async def start(self, *, failpoint: str = "") -> None:
         """Start the process, armed with a failpoint if one is given, and wait until it serves (or is already gone)."""
         log = (self.folder / "gateway.log").open("ab")
-        command = (sys.executable, "-m", "gateway", "serve", *self.options)
+        command = (sys.executable, *self.program, "serve", *self.options)
         self.process = await asyncio.create_subprocess_exec(
             *command, env=self._environment(failpoint), stdout=log, stderr=log
         )
