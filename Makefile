@@ -26,7 +26,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos docs lint type fresh shape test chaos demo bench bench-scale profile check live
+.PHONY: help setup lock protos docs lint type fresh shape test chaos simulate demo bench bench-scale profile check live
 
 help: ## list the commands
 	@echo "social gateway: make demo and make test need Python 3.11 or newer, and set up everything else themselves."
@@ -68,9 +68,12 @@ test: $(STAMP) ## the tests: parallel, against real servers, no network (TESTS=t
 	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/node-packages && .ci/pgbouncer)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos and not shape" $(TESTS) $(ARGS)
 
-chaos: $(STAMP) ## the long tests: processes killed and frozen, a gibibyte sent, every fault and variant (some ten minutes)
+chaos: $(STAMP) ## the long tests: processes killed and frozen, a gibibyte sent, every fault and variant (some fifteen minutes)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/pgbouncer)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m chaos $(TESTS) $(ARGS)
+	@CHAOS_POSTS=$(POSTS) CHAOS_SEED=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m chaos $(TESTS) $(ARGS)
+
+simulate: $(STAMP) ## run seeds of the simulation: several gateways, virtual time, every fault (SEEDS=1000, SEED=7 replays one)
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok (FILE=my.mp4 uses your own)
 	@$(BIN)/social-gateway demo $(if $(FILE),--file "$(FILE)")

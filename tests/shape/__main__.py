@@ -1,6 +1,6 @@
 """Prints the shape of the code as numbers: `python -m tests.shape`. A report, not a rule.
 
-Owns the bounds of a file, 50 to 300 lines, and how floors are counted.
+Owns the bounds of a file, 50 to 300 lines, which tests are tools of their own, and how floors are counted.
 Does not fail: a long table or a short value object is often right, and somebody should look at it now and then. What
 must hold stands in the tests beside it and in the import contracts of pyproject.toml.
 """
@@ -12,9 +12,12 @@ from statistics import median, quantiles
 
 import grimp
 
-from tests.shape.source import length, sources
+from tests.shape.source import Source, length, sources
 
 SHORT, LONG = 50, 300
+TOOLS = ("tests/bench/", "tests/simulation/")
+"""Programs of their own, which no other test needs: each has a line of its own in the report."""
+
 ROOMS = "gateway.domain"
 
 
@@ -35,11 +38,22 @@ def files() -> None:
     print(f"shape: {len(counted)} files, {total} lines, {len(unusual)} files outside {SHORT} to {LONG} lines")
     tests = sum(len(source.lines) for source in sources() if source.is_test)
     print(f"shape: {tests} lines of tests, {helper_lines()} of them in helpers")
+    for tool in TOOLS:
+        print(f"shape: {tool_lines(tool)} lines in {tool}")
 
 
 def helper_lines() -> int:
-    """Return how many lines the tests' helpers have: every file under `tests/` that holds no tests."""
-    return sum(len(each.lines) for each in sources() if each.is_test and "/test_" not in each.path)
+    """Return how many lines the tests' helpers have: every file under `tests/` that holds no tests and is no tool."""
+    return sum(len(each.lines) for each in sources() if _helps(each) and not each.path.startswith(TOOLS))
+
+
+def tool_lines(tool: str) -> int:
+    """Return how many lines a tool has, its own tests aside."""
+    return sum(len(each.lines) for each in sources() if _helps(each) and each.path.startswith(tool))
+
+
+def _helps(source: Source) -> bool:
+    return source.is_test and "/test_" not in source.path
 
 
 def functions() -> None:

@@ -1,0 +1,310 @@
+"""An event loop that chooses by seed: which ready task runs next, and which answer of PostgreSQL arrives next.
+
+Owns virtual time, the order of everything, the trace, and the death of a node, whose tasks never run again. Knows
+sockets of PostgreSQL, and nothing of gateways. It must be imported before everything that binds `time.monotonic`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import os
+import random
+import secrets
+import selectors
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    # Not imported: psycopg too binds the time.
+    import psycopg
+
+REAL_SECONDS = 30.0
+"""How long PostgreSQL may take for one answer, in real time."""
+
+LOOK_SECONDS = 0.002
+"""After how long an answer that is missing may be one that waits for a lock."""
+
+LOCKED = "SELECT DISTINCT pid FROM pg_locks WHERE NOT granted AND pid = ANY(%s)"
+ALIVE = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+BUFFER = 100_000
+"""How much of an answer may fit into the sockets' buffers: more is read as it comes."""
+
+NODE: ContextVar[Any] = ContextVar("the node on which a task runs", default=None)
+
+_monotonic, _sleep, _numbers = time.monotonic, time.sleep, count(1)
+_time: Callable[[], float] = _monotonic
+# Modules that are imported later bind this function, and defaults of their parameters too.
+time.monotonic = lambda: _time()
+
+
+class Task(asyncio.Task[Any]):
+    """A task whose place in a set is the same in every run."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.number = next(_numbers)
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+class Future(asyncio.Future[Any]):
+    """A future whose place in a set is the same in every run."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.number = next(_numbers)
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
+def number_of(event: Any) -> int:
+    """Return a number that an event has for good, in place of its address."""
+    return event.__dict__.setdefault("_number", next(_numbers))  # type: ignore[no-any-return]
+
+
+asyncio.Event.__hash__ = number_of  # type: ignore[method-assign, assignment]
+
+
+class Selector(selectors.EpollSelector):
+    """Reports one socket at a time: the one that the loop chooses."""
+
+    loop: Loop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        """Return at most one socket; the loop passes the time instead of waiting."""
+        return self.loop.settle(timeout, super().select)
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """Runs one handle at a time. `backends` are PostgreSQL's processes by socket."""
+
+    # What asyncio's own loops have, and typeshed does not tell of.
+    _ready: deque[Any]
+    _selector: Any
+    _ssock: socket.socket
+
+    def __init__(self, seed: str, side: psycopg.Connection[Any]) -> None:
+        """Choose by `seed`; `side` is a connection of its own."""
+        self.rng, self.now, self.side = random.Random(seed), 0.0, side
+        self.backends: dict[int, tuple[int, int]] = {}
+        self.after_step: Callable[[], None] = lambda: None
+        self.steps, self.slow, self._lines = 0, 0.0, 0
+        self.trace: deque[str] = deque(maxlen=400)
+        self._hash = hashlib.sha256()
+        self._dead = False
+        selector = Selector()
+        super().__init__(selector)
+        selector.loop, self._clock_resolution = self, 1e-9
+        self.set_task_factory(lambda loop, coro, **more: Task(coro, loop=loop, **more))
+        self.set_exception_handler(lambda loop, context: None)
+
+    def time(self) -> float:
+        """Return the virtual time in seconds."""
+        return self.now
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """Return a future with a number."""
+        return Future(loop=self)
+
+    def note(self, text: str) -> None:
+        """Add a line to the trace."""
+        line = f"{self.now:.3f} {text}"
+        self.trace.append(line)
+        self._hash.update(line.encode())
+
+    @property
+    def digest(self) -> str:
+        """The trace so far in 16 characters: equal for equal runs."""
+        return self._hash.hexdigest()[:16]
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        """Run a function in this thread, at a step of its own."""
+        future = self.create_future()
+
+        def step() -> None:
+            try:
+                result = func(*args)
+            except Exception as error:
+                if not future.cancelled():
+                    future.set_exception(error)
+            else:
+                if not future.cancelled():
+                    future.set_result(result)
+
+        self.call_soon(step)
+        return future
+
+    def _run_once(self) -> None:
+        ready: deque[Any] = self._ready
+        if self._dead:
+            ready = self._ready = deque(each for each in ready if not is_dead(each))
+        rest: list[Any] = []
+        if len(ready) > 1:
+            tasks = [index for index, handle in enumerate(ready) if task_of(handle) is not None]
+            if tasks and tasks[0] == 0 and (index := self.rng.choice(tasks)):
+                ready.rotate(-index)
+                chosen = ready.popleft()
+                ready.rotate(index)
+                ready.appendleft(chosen)
+            rest = [ready.pop() for _ in range(len(ready) - 1)]
+        if ready and (task := task_of(ready[0])) is not None:
+            self.note(label(task, ready[0]))
+        super()._run_once()  # type: ignore[misc]
+        added = list(self._ready)
+        self._ready.clear()
+        self._ready.extend(reversed(rest))
+        self._ready.extend(added)
+        self.steps += 1
+        self.after_step()
+
+    def settle(self, timeout: float | None, real: Callable[[float], list[Any]]) -> list[Any]:
+        """Return the next answer of PostgreSQL, once all are there that will come, or let the time pass."""
+        if timeout == 0 and self._ready:
+            return []
+        done = self._answers(real)
+        if done and not (timeout is not None and self.rng.random() < self.slow):
+            number = self.rng.choice(sorted(done))
+            self.note(f"answer on line {number}")
+            return [done[number]]
+        if timeout is None:
+            raise RuntimeError("nothing to run, nothing due, and every backend waits for a lock")
+        if timeout > 0:
+            self.now += timeout
+        return []
+
+    def _answers(self, real: Callable[[float], list[Any]]) -> dict[int, Any]:
+        began = look = _monotonic()
+        while True:
+            done, waiting = {}, set()
+            ready = {key.fd: (key, events) for key, events in real(0)}
+            for fd in self._selector.get_map():
+                if fd == self._ssock.fileno():
+                    continue
+                if fd not in self.backends:
+                    self.connected(fd, 0)
+                key, events = ready.get(fd, (None, 0))
+                if events & selectors.EVENT_WRITE:
+                    done[self.backends[fd][1]] = key, selectors.EVENT_WRITE
+                elif events and complete(fd):
+                    done[self.backends[fd][1]] = key, events
+                else:
+                    waiting.add(fd)
+            if not waiting or (_monotonic() - look > LOOK_SECONDS and waiting <= self.locked(waiting)):
+                return done
+            if _monotonic() - look > LOOK_SECONDS:
+                look = _monotonic()
+            if look - began > REAL_SECONDS:
+                raise RuntimeError("PostgreSQL does not answer")
+            _sleep(0.00005)
+
+    def connected(self, fd: int, pid: int) -> None:
+        """Note a new connection to PostgreSQL, and its backend once it is known."""
+        self._lines += 1
+        self.backends[fd] = pid, self._lines
+
+    def locked(self, fds: set[int]) -> set[int]:
+        """Return the sockets whose backends wait for a lock."""
+        pids = {self.backends[fd][0]: fd for fd in fds}
+        return {pids[row[0]] for row in self.side.execute(LOCKED, (list(pids),))}
+
+    def cut(self, fd: int) -> None:
+        """Close a connection to PostgreSQL from here, and wait until its backend has ended, in real time."""
+        pid, number = self.backends.get(fd, (0, 0))
+        with socket.socket(fileno=os.dup(fd)) as line:
+            end = _monotonic() + REAL_SECONDS
+            while pid and self._is_read(fd) and not complete(fd) and fd not in self.locked({fd}):
+                if _monotonic() > end:
+                    raise RuntimeError("PostgreSQL does not answer")
+                _sleep(0.00005)
+            with suppress(OSError):
+                # The answer that has arrived is lost, too.
+                line.recv(1 << 22, socket.MSG_DONTWAIT)
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+        self.note(f"line {number} is cut")
+        if not pid:
+            return
+        self.side.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        while self.side.execute(ALIVE, (pid,)).fetchone() != (0,):
+            _sleep(0.0001)
+
+    def _is_read(self, fd: int) -> bool:
+        key = self._selector.get_map().get(fd)
+        return key is not None and bool(key.events & selectors.EVENT_READ)
+
+    def bury(self, fds: set[int]) -> None:
+        """Never again run a task of a node that is marked as dead, and cut its connections."""
+        self._dead = True
+        handles = ((fd, handle) for fd, key in self._selector.get_map().items() for handle in key.data if handle)
+        for fd in sorted(fds | {fd for fd, handle in handles if is_dead(handle)}):
+            self.cut(fd)
+            self.remove_reader(fd)
+            self.remove_writer(fd)
+
+
+def task_of(handle: Any) -> asyncio.Task[Any] | None:
+    """Return the task that a handle continues, if it does."""
+    owner = getattr(handle._callback, "__self__", None)
+    return owner if isinstance(owner, asyncio.Task) else None
+
+
+def is_dead(handle: Any) -> bool:
+    """Return whether a handle belongs to a node that is dead."""
+    node = handle._context.get(NODE)
+    return node is not None and node.dead
+
+
+def label(task: asyncio.Task[Any], handle: Any) -> str:
+    """Return the name of a task that is the same in every run."""
+    name = task.get_name()
+    node = handle._context.get(NODE) or "world"
+    return f"{node} {getattr(task.get_coro(), '__qualname__', '') if name.startswith('Task-') else name}"
+
+
+def complete(fd: int) -> bool:
+    """Return whether an answer has arrived in full: up to ReadyForQuery, a question about the password, or the end."""
+    with socket.socket(fileno=os.dup(fd)) as peek:
+        try:
+            data = peek.recv(1 << 22, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+    if not data or data in (b"N", b"S") or data[-6:-1] == b"Z\0\0\0\5" or len(data) > BUFFER:
+        return True
+    if data[:1] == b"R" and len(data) > 8:
+        length, kind = struct.unpack(">II", data[1:9])
+        return len(data) == length + 1 and kind in (10, 11)
+    return data[:1] == b"E" and len(data) == struct.unpack(">I", data[1:5])[0] + 1
+
+
+@contextmanager
+def controlled(loop: Loop) -> Iterator[None]:
+    """Let time and randomness of the whole process be the loop's for the length of a block."""
+    global _time
+    rng = random.Random(loop.rng.random())
+    random.seed(loop.rng.random())
+    os.urandom = rng.randbytes
+    secrets.token_bytes = lambda nbytes=None: rng.randbytes(nbytes or 32)
+    secrets.token_hex = lambda nbytes=None: rng.randbytes(nbytes or 32).hex()
+    secrets.token_urlsafe = lambda nbytes=None: rng.randbytes(nbytes or 32).hex()
+    secrets.randbelow = lambda exclusive_upper_bound: rng.randrange(exclusive_upper_bound)
+    secrets.randbits = lambda k: rng.getrandbits(k)
+    _time = loop.time
+    gc.disable()
+    try:
+        yield
+    finally:
+        _time = _monotonic
+        gc.enable()
