@@ -34,7 +34,7 @@ from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2
 from storage import embedded_cluster
 from storage.embedded import EmbeddedServer, start_embedded
 from tests.chaos import planners, processes
-from tests.fixtures import database, media
+from tests.fixtures import database, media, reaper
 from tests.fixtures.client import Client
 from tests.fixtures.domain import built
 from tests.fixtures.rows import connect_bakery, connect_tiktok
@@ -251,7 +251,9 @@ async def rounds(folder: Path) -> AsyncIterator[Rounds]:
     receiver = Receiver(rng)
     hook = Starlette(routes=[Route("/{location}", receiver.take, methods=["POST"])])
     async with AsyncExitStack() as stack:
-        server = await start_embedded(database.place() / f"social-gateway-rounds-{os.getpid()}", fsync=False)
+        place = database.place() / f"social-gateway-rounds-{os.getpid()}"
+        stack.callback(reaper.reap, place)
+        server = await start_embedded(place, fsync=False)
         stack.push_async_callback(server.release)
         urls = [await stack.enter_async_context(serve(each)) for each in (direct, planner, hook)]
         vendors = {"tiktok": direct.state.vendor, "highlevel": planner.state.vendor}

@@ -10,7 +10,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ import tests.simulation.loop  # noqa: F401 - before everything that binds the ti
 import psycopg
 
 from storage.embedded import start_embedded
+from tests.fixtures import reaper
 from tests.fixtures.database import migrated, place
 from tests.simulation import plants
 from tests.simulation.run import Outcome, simulate
@@ -111,7 +111,7 @@ async def server() -> AsyncIterator[str]:
         yield url
     finally:
         await running.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        reaper.reap(folder)
 
 
 async def parent(options: argparse.Namespace) -> int:
