@@ -186,7 +186,9 @@ def summary(outcomes: list[Outcome], options: argparse.Namespace, took: float) -
     if options.seeds == 1 and outcomes:
         print(f"trace {outcomes[0].digest}")
     failed = sorted(outcome.seed for outcome in outcomes if outcome.wrong)
-    print(f"FAILED: seeds {failed}" if failed else "everything held")
+    if missing := options.seeds - len(outcomes):
+        print(f"FAILED: {missing} seeds were not run to their end")
+    print(f"FAILED: seeds {failed}" if failed else "everything held" if not missing else "")
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ class Run:
             sides = providers.simulators.tiktok.publications
             stack.enter_context(patch.multiple(sides, SMALLEST_CHUNK=5_000, LARGEST_CHUNK=64_000))
             structlog.configure(processors=[self._log], cache_logger_on_first_use=False)
-            stack.enter_context(patch.multiple(gateway.jobs.deliveries, ROUND_SECONDS=15.0, FULL_SECONDS=60.0))
+            stack.enter_context(patch.object(gateway.jobs.deliveries, "FULL_SECONDS", 30.0))
             for owner, name, hook in ((Session, "after_commit", self._committed), (Engine, EXECUTE, self._executes)):
                 event.listen(owner, name, hook)
                 stack.callback(event.remove, owner, name, hook)
