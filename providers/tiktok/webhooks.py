@@ -16,10 +16,12 @@ from typing import Any
 from providers.errors import WebhookRefused
 from providers.http import strict_json
 from providers.models.publishing import PostMode
+from providers.models.secret import Secret
 from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
-from providers.tiktok import wire
 from providers.tiktok.config import Config
 from providers.tiktok.errors import CAPS, PROVIDER, failure_kind
+from providers.tiktok_business.config import Config as BusinessConfig
+from providers.tiktok_common import values
 
 # The documentation spells it TikTok-Signature and, in its sample, Tiktok-Signature.
 HEADER = "tiktok-signature"
@@ -57,11 +59,12 @@ REMOVED = {
 
 
 class TikTokWebhooks:
-    """Webhooks of one TikTok application."""
+    """Webhooks of the operator's TikTok applications, which all deliver to one address."""
 
-    def __init__(self, config: Config) -> None:
-        """Verify with the application's key, secret and time window."""
+    def __init__(self, config: Config, business: BusinessConfig) -> None:
+        """Verify with each application's key and secret, and the time window."""
         self._config = config
+        self._business = business
 
     @property
     def redelivery_status(self) -> int:
@@ -73,23 +76,35 @@ class TikTokWebhooks:
 
         TikTok prescribes no window and may repeat a delivery with its old timestamp, so the window is configurable.
         """
-        client_key, secret = self._config.application()
+        applications = self._applications()
         if len(body) > MAX_BODY_BYTES:
             raise _refused("The delivery is too large.", UNREADABLE)
         sent, digest = _signature(headers.get(HEADER, ""))
-        expected = hmac.new(secret.reveal().encode(), f"{sent}.".encode() + body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), digest.lower().encode()):
+        # Every secret is tried, so that the time says nothing about which one it was.
+        signers = [key for key, secret in applications if _is_signed(secret, sent, body, digest)]
+        if not signers:
             raise _refused("The delivery's signature is wrong.", "signature_wrong")
         if abs(now.timestamp() - int(sent)) > self._config.webhook_window.total_seconds():
             raise _refused("The delivery was signed too long ago, or in the future.", "signature_stale")
         root = _root(body)
-        if not hmac.compare_digest(wire.text(root, "client_key").encode(), client_key.encode()):
+        if not any(hmac.compare_digest(values.text(root, "client_key").encode(), key.encode()) for key in signers):
             raise _refused("The delivery is for another application.", "application_wrong")
         return _webhook(root)
+
+    def _applications(self) -> list[tuple[str, Secret]]:
+        """Return key and secret of each application that is set up; raises Misconfigured if none is."""
+        business = self._business
+        both = [(self._config.client_key, self._config.client_secret), (business.app_id, business.secret)]
+        return [(key, secret) for key, secret in both if key and secret] or [self._config.application()]
 
     def parse(self, body: bytes) -> Webhook:
         """Parse a delivery that was verified before; see the interface."""
         return _webhook(_root(body))
+
+
+def _is_signed(secret: Secret, sent: str, body: bytes, digest: str) -> bool:
+    expected = hmac.new(secret.reveal().encode(), f"{sent}.".encode() + body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), digest.lower().encode())
 
 
 def _signature(value: str) -> tuple[str, str]:
@@ -115,22 +130,22 @@ def _root(body: bytes) -> dict[str, Any]:
 
 
 def _webhook(root: Mapping[str, Any]) -> Webhook:
-    event = wire.text(root, "event").strip()
+    event = values.text(root, "event").strip()
     if not 0 < len(event) <= MAX_EVENT:
         raise _refused("The delivery names no event.", UNREADABLE)
     kind = KINDS.get(event, WebhookKind.UNKNOWN)
     content = _content(root.get("content"), required=kind is not WebhookKind.UNKNOWN)
-    subject = wire.identifier(root.get("user_openid"))
-    publish_id, post_id = (wire.identifier(content.get(name)) for name in ("publish_id", "post_id"))
+    subject = values.identifier(root.get("user_openid"))
+    publish_id, post_id = (values.identifier(content.get(name)) for name in ("publish_id", "post_id"))
     _check_ids(kind, subject, publish_id)
     failed = kind is WebhookKind.PUBLISH_FAILED
-    reason = wire.text(content, "reason")[:MAX_EVENT] if failed else ""
+    reason = values.text(content, "reason")[:MAX_EVENT] if failed else ""
     return Webhook(
         kind=kind,
         event=event,
         subject=subject,
         dedupe_key=_dedupe_key(kind, root, event, subject, publish_id, post_id),
-        occur_time=wire.seconds_time(root.get("create_time")),
+        occur_time=values.seconds_time(root.get("create_time")),
         publish_id=publish_id,
         post_id=post_id,
         mode=_mode(kind, content),
@@ -176,7 +191,7 @@ def _mode(kind: WebhookKind, content: Mapping[str, Any]) -> str:
     """
     if kind is WebhookKind.AWAITING_CREATOR:
         return PostMode.CREATOR_INBOX.value
-    return MODES.get(wire.text(content, "publish_type"), "")
+    return MODES.get(values.text(content, "publish_type"), "")
 
 
 def _why_removed(content: Mapping[str, Any]) -> str:

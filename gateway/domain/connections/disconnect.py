@@ -16,6 +16,7 @@ from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, EtagMismatch, StateForbids
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
+from providers.interface import authorization_of
 from storage import accounts, authorizations, connections, network_consents, posts, tokens, videos
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
@@ -120,7 +121,7 @@ async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> _Revoked:
     try:
         token = await ConnectionAccess(domain, row.provider, row.location, row.id).token()
         version = token.version
-        await domain.providers[row.provider].authorization.revoke(token.value)
+        await authorization_of(domain.providers[row.provider], row.grant_kind).revoke(token.value)
     except GrantRevoked:
         return _Revoked(version)
     except Rejected as error:

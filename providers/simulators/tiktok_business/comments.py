@@ -53,7 +53,7 @@ def shown(video: SimVideo, comment: SimComment, *, replies: int = 0) -> dict[str
         "unique_identifier": f"uid-{comment.username}",
         "create_time": str(int(comment.created.timestamp())),
         "text": comment.text,
-        "likes": comment.likes,
+        "likes": comment.likes + comment.liked,
         "replies": len(below),
         "owner": comment.owner,
         "liked": comment.liked,
