@@ -146,6 +146,12 @@ class Settings(BaseSettings):
         description="Scopes that your app has for account holders, comma-separated; if unset, ten are requested. One "
         "that the app does not have makes the whole consent fail.",
     )
+    engagement_retention_days: int = Field(
+        365,
+        ge=1,
+        le=3650,
+        description="Days for which points of metrics and comments are kept after they were last read.",
+    )
     highlevel_client_id: str = Field("", description="Client id of your HighLevel marketplace application.")
     highlevel_client_secret: SecretStr = Field(
         SecretStr(""), description="Client secret of your HighLevel marketplace application."

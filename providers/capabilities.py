@@ -209,6 +209,12 @@ class CapabilityTable:
         own = tuple(rule for rule in self.quotas if rule.platform and rule.platform == platform)
         return own or tuple(rule for rule in self.quotas if not rule.platform)
 
+    def has_comments(self, platform: str) -> bool:
+        """Return whether a kind of grants can list the comments below the videos of a platform's accounts."""
+        return any(
+            each.platform == platform and "can_read_comments" in each.grants for each in self.kind_rules.values()
+        )
+
     def quota(self, metric: str) -> QuotaRule | None:
         """Return the quota rule of a metric, None if the vendor has no such limit."""
         return next((rule for rule in self.quotas if rule.metric == metric), None)

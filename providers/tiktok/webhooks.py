@@ -21,6 +21,7 @@ from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
 from providers.tiktok.config import Config
 from providers.tiktok.errors import CAPS, PROVIDER, failure_kind
 from providers.tiktok_business.config import Config as BusinessConfig
+from providers.tiktok_business.webhooks import read_notice
 from providers.tiktok_common import values
 
 # The documentation spells it TikTok-Signature and, in its sample, Tiktok-Signature.
@@ -33,6 +34,8 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 KINDS = {
     "authorization.removed": WebhookKind.GRANT_REMOVED,
+    # Of the API for Business.
+    "comment.update": WebhookKind.COMMENT,
     "post.publish.failed": WebhookKind.PUBLISH_FAILED,
     "post.publish.complete": WebhookKind.PUBLISHED,
     "post.publish.inbox_delivered": WebhookKind.AWAITING_CREATOR,
@@ -137,6 +140,10 @@ def _webhook(root: Mapping[str, Any]) -> Webhook:
     content = _content(root.get("content"), required=kind is not WebhookKind.UNKNOWN)
     subject = values.identifier(root.get("user_openid"))
     publish_id, post_id = (values.identifier(content.get(name)) for name in ("publish_id", "post_id"))
+    notice = read_notice(content) if kind is WebhookKind.COMMENT else None
+    if kind is WebhookKind.COMMENT and notice is None:
+        # An action that this version does not know: kept and shown, like an unknown event.
+        kind = WebhookKind.UNKNOWN
     _check_ids(kind, subject, publish_id)
     failed = kind is WebhookKind.PUBLISH_FAILED
     reason = values.text(content, "reason")[:MAX_EVENT] if failed else ""
@@ -152,6 +159,7 @@ def _webhook(root: Mapping[str, Any]) -> Webhook:
         reason=_why_removed(content) if kind is WebhookKind.GRANT_REMOVED else reason,
         fail_kind=failure_kind(reason) if failed else None,
         fail_quota=CAPS.get(reason, "") if failed else "",
+        comment=notice,
         raw=content,
     )
 
@@ -180,7 +188,7 @@ def _check_ids(kind: WebhookKind, subject: str, publish_id: str) -> None:
         return
     if not subject:
         raise _refused("The delivery names no user.", UNREADABLE)
-    if kind is not WebhookKind.GRANT_REMOVED and not publish_id:
+    if kind not in (WebhookKind.GRANT_REMOVED, WebhookKind.COMMENT) and not publish_id:
         raise _refused("The delivery names no publish id.", UNREADABLE)
 
 
@@ -206,10 +214,11 @@ def _dedupe_key(
 ) -> str:
     """Hash what identifies an event: TikTok sends no event id.
 
-    For an unknown event the whole content is included: two of them in one second may be about different things.
+    For an unknown event, and one of a comment, the whole content is included: two of them in one second may be about
+    different things.
     """
     parts = [event, subject, publish_id, post_id, root.get("create_time")]
-    if kind is WebhookKind.UNKNOWN:
+    if kind in (WebhookKind.UNKNOWN, WebhookKind.COMMENT):
         parts.append(root.get("content"))
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -15,7 +15,7 @@ from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid, ReauthorizationRequired, StateForbids
 from providers.interface import Engagement
 from providers.models.engagement import AccountRef, Comment, Figures, Span
-from storage import attempts, posts
+from storage import attempts, engagement, posts
 from storage.accounts import AccountRow
 from storage.database import Transaction
 from storage.errors import NotFound
@@ -120,10 +120,30 @@ async def vendor_post(domain: Domain, target: ConnectedAccount, post: str) -> st
         if found.account != row.id:
             raise NotFound("post", post)
         attempt = await attempts.find(tx, row.location, post, found.attempt)
+    if not domain.providers[row.provider].table.library:
+        # Only a planner counts by its own record of a post.
+        if found.public_ids:
+            return found.public_ids[0]
+        attempt = None
     if attempt is None or not attempt.publish_id:
         name = names.POST.format(row.location, post)
         raise StateForbids(found.state, "The vendor has no post of it yet.", resource=name)
     return attempt.publish_id
+
+
+async def video_of(domain: Domain, target: ConnectedAccount, comment: str) -> str:
+    """Return the vendor's id of the video below which a comment stands, where the vendor needs it; else empty.
+
+    Raises storage's NotFound for a comment that was never seen here.
+    """
+    row = target.row
+    if not domain.providers[row.provider].table.has_comments(row.platform):
+        return ""
+    async with domain.db.read() as tx:
+        stored = await engagement.find_comment(tx, row.location, row.id, comment)
+    if stored is None:
+        raise NotFound("comment", comment)
+    return stored.video
 
 
 async def _our_posts(tx: Transaction, account: AccountRow, vendor_ids: Iterable[str]) -> dict[str, str]:
