@@ -27,13 +27,15 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
 from storage.states import MetricPeriod
 from storage.types import AwareTime, StateText, time_field
 
 
 class VideoRow(SQLModel, table=True):
-    """One video: the vendor's count of its comments, that at its last whole scan, and how far the present scan is.
+    """One video: the vendor's count of its comments, that at its last whole scan, and how far the present scan is;
+    `look_time` is when a caller's list last asked for the newest.
 
     `scan` is the sync that scans it, `scan_cursor` the vendor's, `scan_found` how many comments it has found new.
     """
@@ -47,6 +49,7 @@ class VideoRow(SQLModel, table=True):
     comment_count: int | None = Field(default=None, sa_type=BigInteger)
     scanned_count: int | None = Field(default=None, sa_type=BigInteger)
     scan_time: datetime | None = time_field(nullable=True)
+    look_time: datetime | None = time_field(nullable=True)
     scan: str = ""
     scan_start: datetime | None = time_field(nullable=True)
     scan_cursor: str = ""
@@ -127,10 +130,29 @@ async def next_scan(tx: Transaction, location: str, account: str) -> VideoRow | 
     return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
-async def scan_time(tx: Transaction, location: str, account: str, video: str) -> datetime | None:
-    """Return when the comments of a video were last read as a whole, None if never."""
+async def comments_time(tx: Transaction, location: str, account: str, video: str) -> datetime | None:
+    """Return when the vendor was last asked for the newest comments of a video, None if never."""
     row = await tx.get(VideoRow, (location, account, video), populate_existing=True)
-    return None if row is None else row.scan_time
+    return None if row is None else max(filter(None, (row.scan_time, row.look_time)), default=None)
+
+
+async def note_look(tx: Transaction, location: str, account: str, video: str, now: datetime) -> None:
+    """Record that the newest comments of a video were read."""
+    row = VideoRow(location=location, account=account, video=video, look_time=now, fetch_time=now)
+    statement = pg_insert(VideoRow).values(**row.model_dump())
+    conflict = ["location", "account", "video"]
+    await tx.execute(statement.on_conflict_do_update(index_elements=conflict, set_={"look_time": now}))
+
+
+async def is_own_author(tx: Transaction, location: str, account: str, author_id: str) -> bool:
+    """Return whether an author is the account itself, as far as its own comments show."""
+    return bool(author_id) and await rows.any_match(
+        tx,
+        col(StoredComment.location) == location,
+        col(StoredComment.account) == account,
+        col(StoredComment.author_id) == author_id,
+        col(StoredComment.own).is_(True),
+    )
 
 
 async def change_video(tx: Transaction, location: str, account: str, video: str, **values: Any) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
 from storage import rows
-from storage.database import Transaction
+from storage.database import Transaction, advisory_lock
 from storage.states import SyncPhase, SyncState
 from storage.types import json_or_null, state_field, time_field
 
@@ -106,6 +106,11 @@ async def page(
         query = query.where(has)
     keys = (col(SyncRow.create_time), col(SyncRow.id))
     return (await tx.execute(rows.keyset(query, keys, after, limit))).scalars().all()
+
+
+async def lock_account(tx: Transaction, location: str, account: str) -> None:
+    """Lock an account until `tx` ends: of two that would begin to read it at once, the second sees the first one's."""
+    await advisory_lock(tx, f"engagement|{location}|{account}")
 
 
 async def running(tx: Transaction, location: str, account: str) -> str:

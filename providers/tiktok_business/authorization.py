@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from providers.capabilities import Capability
-from providers.errors import GrantRevoked, ProviderError, TokenRefused
+from providers.errors import GrantRevoked, ProviderError
 from providers.http.exchange import broken
 from providers.http.urls import with_query
 from providers.interface.access import Access
@@ -97,11 +97,12 @@ class BusinessAuthorization:
     async def revoke(self, access_token: Secret) -> None:
         """Revoke the application's access to the account, whoever connected it: every token of the two ends.
 
-        If the token is refused, the grant counts as already revoked. Raises Misconfigured, Temporary, Ambiguous.
+        If the token is unknown there, the grant counts as already revoked; one that is only expired leaves it: refresh
+        before revoking. Raises TokenRefused (expired), Misconfigured, Temporary, Ambiguous.
         """
-        body, secret = self._application(), access_token
-        with suppress(GrantRevoked, TokenRefused):
-            await self._call(REVOKE_PATH, {**body, "access_token": access_token.reveal()}, secret)
+        body = {**self._application(), "access_token": access_token.reveal()}
+        with suppress(GrantRevoked):
+            await self._call(REVOKE_PATH, body, access_token)
 
     async def granted_scopes(self, access_token: Secret) -> tuple[str, ...]:
         """Ask what a token is for: one call."""

@@ -3,6 +3,7 @@
 Owns what callers see. That a sync is complete whatever stops it is in tests/flows/test_engagement_sync.py.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -300,3 +301,34 @@ async def test_figures_of_now_have_their_audience(stage: Stage) -> None:
     assert (6, 6) == (days, len(views.daily_values))
     assert {"AGE", "GENDER", "COUNTRY", "CITY"} == {each.dimension for each in found.audience}
     assert [] == list(found.points)
+
+
+async def test_a_list_below_a_video_asks_once_in_a_while(stage: Stage) -> None:
+    """Within the age that the caller allows the vendor is asked once, however often the list is read."""
+    video = f"{stage.account}/videos/{stage.video.id}"
+    for _ in range(3):
+        await stage.listed(video=video)
+        await stage.listed(reply_to=stage.name())
+    # The list of the video came with the answers.
+    assert (2, 0) == (stage.business.calls("comment.list"), stage.business.calls("reply.list"))
+
+
+async def test_ones_own_words_by_webhook_are_no_news(stage: Stage) -> None:
+    """A comment that the account wrote in the app is kept, and not told: its author is known by an earlier one."""
+    await stage.create(reply_to=stage.name())
+    own = stage.business.vendor.add_comment(
+        stage.video.id, "in the app", tell=False, username="sim.patisserie", owner=True
+    )
+    await stage.hook("insert", own, unique_identifier="uid-sim.patisserie")
+    assert "in the app" in [each.text for each in (await stage.listed()).comments]
+    assert [] == await stage.received()
+
+
+async def test_two_syncs_at_once_are_one(stage: Stage) -> None:
+    """Of two syncs of one account that are made at once, one is refused with CONFLICT."""
+    made = await asyncio.gather(
+        stage.business.sync(account=stage.account), stage.business.sync(account=stage.account), return_exceptions=True
+    )
+    refused = [each for each in made if isinstance(each, Fails)]
+    assert 1 == len(refused)
+    assert_error(refused[0], Code.ABORTED, "CONFLICT")

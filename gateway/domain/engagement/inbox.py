@@ -76,7 +76,7 @@ async def _fetch_time(domain: Domain, target: ConnectedAccount, video: str, repl
     location, account = target.row.location, target.row.id
     async with domain.db.read() as tx:
         if video:
-            return await engagement.scan_time(tx, location, account, video)
+            return await engagement.comments_time(tx, location, account, video)
         if reply_to:
             parent = await engagement.find_comment(tx, location, account, reply_to)
             return parent.fetch_time if parent is not None else None
@@ -92,6 +92,10 @@ async def _refresh(domain: Domain, target: ConnectedAccount, video: str, reply_t
     now = domain.clock()
     async with domain.db.transaction() as tx:
         await store.save_comments(tx, target.row, found.comments, now)
+        if reply_to:
+            await engagement.change_comment(tx, target.row.location, target.row.id, reply_to, fetch_time=now)
+        else:
+            await engagement.note_look(tx, target.row.location, target.row.id, video, now)
     return now
 
 

@@ -62,6 +62,8 @@ async def create(
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, id := domain.new_id(), now)
         if first is None:
+            for each in sorted(found, key=lambda row: row.id):
+                await engagement_syncs.lock_account(tx, location, each.id)
             free = [each for each in found if not await engagement_syncs.running(tx, location, each.id)]
             if not free:
                 raise Conflict("It is being synced in this moment.", metadata={"account": account})
@@ -143,12 +145,12 @@ async def start_due(domain: Domain) -> int:
     async with domain.db.transaction() as tx:
         due = await engagement_syncs.take_due_schedules(tx, now, now + LEASE, SCHEDULED_AT_ONCE)
         for each in due:
+            await engagement_syncs.lock_account(tx, each.location, each.account)
             account = await accounts.find(tx, each.location, each.account)
+            busy = await engagement_syncs.running(tx, each.location, each.account)
             if account is None:
                 await engagement_syncs.remove_account(tx, each.location, each.account, now)
-            elif account.state != AccountState.ACTIVE or await engagement_syncs.running(
-                tx, each.location, each.account
-            ):
+            elif account.state != AccountState.ACTIVE or busy:
                 await engagement_syncs.note_end(
                     tx, each.location, each.account, now, _next(now, each.interval_seconds), succeeded=False
                 )

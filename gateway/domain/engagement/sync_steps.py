@@ -23,7 +23,7 @@ from providers.models.accounts import ProfilePart
 from providers.models.engagement import AccountRef, CommentPage, Metric
 from storage import accounts, engagement, engagement_syncs
 from storage.accounts import AccountRow
-from storage.database import Transaction
+from storage.database import DatabaseUnavailable, Transaction
 from storage.engagement import StoredComment, VideoRow
 from storage.engagement_syncs import RunRow
 from storage.states import AccountState, SyncPhase
@@ -39,6 +39,7 @@ WATCHED, WATCHED_FOR = 20, timedelta(days=7)
 comments are a day or two behind.
 """
 
+PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=4)
 MAX_TRIES = 12
 """How often a step that fails is tried, with growing pauses: about a day."""
 
@@ -96,6 +97,15 @@ async def _guarded(domain: Domain, run: RunRow, account: AccountRow | None) -> R
             await _put_off(domain, run, error)
     except ProviderError as error:
         await _end(domain, run, _error(error))
+    except DatabaseUnavailable:
+        # The lease ends by itself.
+        raise
+    except Exception as error:  # whatever it is, it must not be met again every two minutes for ever
+        log.error("engagement.failed", location=run.location, account=run.account, error=type(error).__name__)
+        if run.tries + 1 >= MAX_TRIES:
+            await _end(domain, run, vendor_errors.stored_error("INTERNAL", "Reading the account failed."))
+        else:
+            await _wait(domain, run, backoff(PAUSE, run.tries, LONGEST_PAUSE), run.tries + 1)
     return None
 
 
@@ -105,12 +115,15 @@ def _error(error: ProviderError) -> dict[str, Any]:
 
 async def _put_off(domain: Domain, run: RunRow, error: ProviderError) -> None:
     """Let a run wait: as long as the vendor or the quota says, which is no failed try, else longer each time."""
+    wait = error.retry_after or backoff(PAUSE, run.tries, LONGEST_PAUSE)
+    await _wait(domain, run, wait, run.tries if error.retry_after else run.tries + 1)
+    log.info("engagement.waits", location=run.location, account=run.account, seconds=wait.total_seconds())
+
+
+async def _wait(domain: Domain, run: RunRow, wait: timedelta, tries: int) -> None:
     now = domain.clock()
-    wait = error.retry_after or backoff(timedelta(seconds=30), run.tries, timedelta(hours=4))
-    tries = run.tries if error.retry_after else run.tries + 1
     async with domain.db.transaction() as tx:
         await engagement_syncs.move(tx, run, tries=tries, due_at=now + wait, update_time=now)
-    log.info("engagement.waits", location=run.location, account=run.account, seconds=wait.total_seconds())
 
 
 async def _end(domain: Domain, run: RunRow, error: dict[str, Any] | None) -> None:
@@ -174,12 +187,13 @@ async def _read_videos(reading: _Reading) -> RunRow | None:
     domain, run = reading.domain, reading.run
     try:
         found = await reading.provider.videos.list_videos(reading.access, cursor=run.cursor, limit=VIDEO_PAGE)
+        readable = await _can_read_comments(reading)
     except ScopeNotGranted:
         return await _next_phase(reading)
     now = domain.clock()
     async with domain.db.transaction() as tx:
         known = await store.save_videos(tx, reading.account, found.videos, now)
-        if _has_comments(reading):
+        if readable:
             for place, video in enumerate(found.videos):
                 row = known[video.provider_video_id]
                 watched = not run.cursor and place < WATCHED and _is_young(row, now)
@@ -195,10 +209,13 @@ async def _next_phase(reading: _Reading) -> RunRow | None:
         return await _moved(tx, reading, phase=SyncPhase.COMMENTS, cursor="")
 
 
-def _has_comments(reading: _Reading) -> bool:
-    """Return whether comments can be listed by video: a planner lists those of its own posts otherwise."""
+async def _can_read_comments(reading: _Reading) -> bool:
+    """Return whether comments are listed by video, which a planner does not do, and the grant has their scope."""
     table: CapabilityTable = reading.provider.table
-    return table.can(Capability.COMMENT_LIST) and table.has_comments(reading.account.platform)
+    if not (table.can(Capability.COMMENT_LIST) and table.has_comments(reading.account.platform)):
+        return False
+    token = await reading.access.token()
+    return table.granted(token.scopes, token.kind or "")["can_read_comments"]
 
 
 def _is_young(row: VideoRow, now: datetime) -> bool:
@@ -223,9 +240,14 @@ async def _read_comments(reading: _Reading) -> RunRow | None:
     if video is None:
         await _end(reading.domain, reading.run, None)
         return None
-    if video.scan_cursor != _TOP_DONE:
-        return await _read_page(reading, video)
-    return await (_finish_scan(reading, video) if parent is None else _read_replies(reading, video, parent))
+    try:
+        if video.scan_cursor != _TOP_DONE:
+            return await _read_page(reading, video)
+        return await (_finish_scan(reading, video) if parent is None else _read_replies(reading, video, parent))
+    except ScopeNotGranted:
+        # The grant has lost the scope of comments: what was read counts, and the videos stay to be scanned.
+        await _end(reading.domain, reading.run, None)
+        return None
 
 
 _TOP_DONE = "done"
@@ -233,7 +255,7 @@ _TOP_DONE = "done"
 
 
 async def _list(reading: _Reading, video: VideoRow, *, parent: str = "", cursor: str = "") -> CommentPage | None:
-    """Return one page; None if the vendor does not know the video or the comment any more, or its scope is gone."""
+    """Return one page; None if the vendor does not know the video or the comment any more."""
     try:
         page: CommentPage = await reading.provider.engagement.list_comments(
             reading.access,
@@ -243,7 +265,7 @@ async def _list(reading: _Reading, video: VideoRow, *, parent: str = "", cursor:
             cursor=cursor,
             limit=COMMENT_PAGE,
         )
-    except (NotFound, ScopeNotGranted):
+    except NotFound:
         return None
     return page
 

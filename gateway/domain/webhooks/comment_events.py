@@ -34,6 +34,7 @@ async def _apply(domain: Domain, tx: Transaction, account: AccountRow, webhook: 
     location, id, now = account.location, account.id, domain.clock()
     if notice.action is CommentAction.WRITTEN:
         row = _row(account, notice, webhook, domain)
+        row.own = await engagement.is_own_author(tx, location, id, notice.author_id)
         if not await engagement.add_comment(tx, row):
             return NO_CHANGE
         if not row.own:

@@ -83,6 +83,7 @@ def upgrade() -> None:
         _count("comment_count", nullable=True),
         _count("scanned_count", nullable=True),
         _time("scan_time", nullable=True),
+        _time("look_time", nullable=True),
         _text("scan"),
         _time("scan_start", nullable=True),
         _text("scan_cursor"),

@@ -34,6 +34,7 @@ _USERS_ONLY = {
         Capability.POST_PHOTO,
         Capability.POST_INBOX,
         Capability.POST_CANCEL,
+        Capability.POST_SCHEDULE,
     )
 }
 BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_USERS_ONLY})
