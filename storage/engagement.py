@@ -1,7 +1,7 @@
-"""What engagement syncs and webhooks bring of an account: its videos, the comments below them, points of metrics.
+"""What engagement syncs and webhooks bring of an account: its videos, and the comments below them.
 
-Owns the tables `engagement_videos`, `engagement_comments` and `metric_points`. A comment is one row however often it is
-seen; points are appended and never changed. Which account is read when is in `storage/engagement_syncs.py`.
+Owns the tables `engagement_videos` and `engagement_comments`. A comment is one row however often it is seen. Which
+account is read when is in `storage/engagement_syncs.py`, metrics are in `storage/metric_points.py`.
 """
 
 from collections.abc import Sequence
@@ -23,14 +23,12 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
 from storage import rows
 from storage.database import Transaction
-from storage.states import MetricPeriod
-from storage.types import AwareTime, StateText, time_field
+from storage.types import time_field
 
 
 class VideoRow(SQLModel, table=True):
@@ -87,22 +85,6 @@ class StoredComment(SQLModel, table=True):
     scan: str = ""
     replies_due: bool = False
     fetch_time: datetime = time_field()
-
-
-class PointRow(SQLModel, table=True):
-    """One value of a metric of an account, or of its `video`: a total until `time`, or of the day that begins then."""
-
-    __tablename__ = "metric_points"
-    __table_args__ = (Index("metric_points_by_fetch", "fetch_time"),)
-
-    location: str = Field(primary_key=True)
-    account: str = Field(primary_key=True)
-    video: str = Field(primary_key=True, default="")
-    metric: str = Field(primary_key=True)
-    period: MetricPeriod = Field(primary_key=True, sa_type=StateText(MetricPeriod))
-    time: datetime = Field(primary_key=True, sa_type=AwareTime)
-    fetch_time: datetime = Field(primary_key=True, sa_type=AwareTime)
-    value: float
 
 
 async def save_videos(tx: Transaction, found: Sequence[VideoRow]) -> dict[str, VideoRow]:
@@ -276,74 +258,14 @@ async def counts(tx: Transaction, location: str, account: str) -> tuple[int, int
     return found[0], found[1]
 
 
-async def append_points(tx: Transaction, found: Sequence[PointRow]) -> None:
-    """Append the points of one account whose value is not that of the newest one: of a total by its time, of a day by
-    its fetch.
-    """
-    if not found:
-        return
-    keys = (col(PointRow.video), col(PointRow.metric), col(PointRow.period))
-    of_day = case((col(PointRow.period) == MetricPeriod.DAY, col(PointRow.time)))
-    newest = (
-        select(*keys, of_day, col(PointRow.value))
-        .where(
-            col(PointRow.location) == found[0].location,
-            col(PointRow.account) == found[0].account,
-            col(PointRow.video).in_({row.video for row in found}),
-        )
-        .ext(distinct_on(*keys, of_day))
-        .order_by(*keys, of_day, col(PointRow.fetch_time).desc())
-    )
-    known = {tuple(key): value for *key, value in (await tx.execute(newest)).all()}
-    fresh = [row for row in found if known.get(_key(row)) != row.value]
-    if fresh:
-        await tx.execute(pg_insert(PointRow).values([row.model_dump() for row in fresh]).on_conflict_do_nothing())
-
-
-def _key(row: PointRow) -> tuple[Any, ...]:
-    return row.video, row.metric, row.period, row.time if row.period == MetricPeriod.DAY else None
-
-
-async def points(
-    tx: Transaction,
-    location: str,
-    account: str,
-    *,
-    videos: Sequence[str] = (),
-    start: datetime | None = None,
-    end: datetime | None = None,
-    after: tuple[str, str, str, datetime] | None,
-    limit: int,
-) -> Sequence[PointRow]:
-    """Return one page of points by video, metric, period and time: of the account itself, or of the `videos`.
-
-    Of a day that the vendor corrected the newest point counts.
-    """
-    keys = (col(PointRow.video), col(PointRow.metric), col(PointRow.period), col(PointRow.time))
-    query = select(PointRow).where(
-        col(PointRow.location) == location,
-        col(PointRow.account) == account,
-        col(PointRow.video).in_(videos or [""]),
-    )
-    if start is not None:
-        query = query.where(col(PointRow.time) >= start)
-    if end is not None:
-        query = query.where(col(PointRow.time) < end)
-    if after is not None:
-        query = query.where(tuple_(*keys) > tuple_(*after))
-    query = query.ext(distinct_on(*keys)).order_by(*keys, col(PointRow.fetch_time).desc()).limit(limit)
-    return (await tx.execute(query)).scalars().all()
-
-
 async def remove_account(tx: Transaction, location: str, account: str) -> None:
-    """Delete everything that was brought of an account."""
-    for table in (VideoRow, StoredComment, PointRow):
+    """Delete the videos and comments of an account."""
+    for table in (VideoRow, StoredComment):
         await tx.execute(delete(table).where(col(table.location) == location, col(table.account) == account))
 
 
 async def prune(tx: Transaction, before: datetime) -> None:
-    """Delete points and comments that were last fetched before a time."""
-    await tx.execute(delete(PointRow).where(col(PointRow.fetch_time) < before))
+    """Delete comments that were last fetched before a time."""
     await tx.execute(delete(StoredComment).where(col(StoredComment.fetch_time) < before))
 
 

@@ -28,6 +28,7 @@ from storage import (
     events,
     idempotency,
     media,
+    metric_points,
     network_consents,
     partitions,
     quotas,
@@ -127,6 +128,7 @@ async def old(domain: Domain) -> None:
         await quotas.prune(tx, now - QUOTAS_RETENTION)
         await synced.prune(tx, now - SYNCS_RETENTION)
         await engagement.prune(tx, now - domain.engagement_retention)
+        await metric_points.prune(tx, now - domain.engagement_retention)
     await _partitions(domain, now)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.
     await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))

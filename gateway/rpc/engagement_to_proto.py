@@ -13,8 +13,9 @@ from gateway.domain.engagement.sync import Sync
 from gateway.rpc.convert import write_times
 from providers.models.engagement import AudienceShare, Series
 from socialgateway.v1 import engagement_pb2
-from storage.engagement import PointRow, StoredComment
+from storage.engagement import StoredComment
 from storage.engagement_syncs import RunRow, SyncRow
+from storage.metric_points import PointRow
 from storage.states import SyncPhase, SyncState
 
 STATES = {SyncPhase.DONE: SyncState.SUCCEEDED, SyncPhase.FAILED: SyncState.FAILED}

@@ -1,11 +1,12 @@
 """Engagement syncs on a simulated API for Business: complete whatever stops them, and cheap when nothing changed.
 
-Owns the proofs of `gateway/domain/engagement/sync.py` and `gateway/domain/engagement/sync_steps.py`. What callers see
-of them is in tests/rpc/test_engagement_business.py.
+Owns the proofs of `gateway/domain/engagement/sync.py`, `gateway/domain/engagement/sync_steps.py` and
+`gateway/domain/engagement/comment_scan.py`. What callers see of them is in tests/rpc/test_engagement_business.py.
 """
 
 import asyncio
 import random
+import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -14,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.engagement import sync, sync_steps
+from gateway.domain.engagement import sync, sync_run, sync_steps
 from providers.simulators.tiktok_business import Fault
-from storage import engagement, engagement_syncs
+from storage import engagement, engagement_syncs, metric_points
 from storage.states import SyncPhase, SyncState
 from tests.fixtures import business as fixture
 from tests.fixtures.business import BusinessWorld
@@ -127,7 +128,7 @@ async def kill_and_go_on(stage: BusinessWorld, rounds: int, picks: random.Random
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         # The lease of the dead process ends.
-        stage.world.clock.advance(sync_steps.LEASE + timedelta(seconds=1))
+        stage.world.clock.advance(sync_run.LEASE + timedelta(seconds=1))
     await stage.read_due()
 
 
@@ -147,17 +148,22 @@ async def test_a_sync_that_is_killed_ends_complete(stage: BusinessWorld, seed: i
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
 async def test_a_large_account(stage: BusinessWorld) -> None:
-    """500 videos with 20,000 comments: complete after ten kills with at most 1.1 times the calls, and a second sync
-    without changes costs at most a twentieth of the first one's.
+    """500 videos with 20,000 comments: complete after ten kills with at most 1.1 times the calls, in little memory; a
+    second sync without changes costs at most a twentieth of the first one's calls.
     """
     fill(stage, 500, 40)
     await stage.sync()
+    tracemalloc.start()
     await kill_and_go_on(stage, 10, random.Random(7))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     first = reads(stage)
 
     assert (500, 20_000) == await stored(stage)
     assert existing(stage) == set(await stored_ids(stage))
-    assert first <= 1.1 * (25 + 500 * 3 + 2)
+    # Pages of videos, two of comments for each (their three replies come with them), profile and insights.
+    assert first <= 1.1 * (25 + 500 * 2 + 2)
+    assert peak < 32 * 1024 * 1024
 
     stage.world.clock.advance(3600)
     await stage.sync()
@@ -180,7 +186,7 @@ async def test_a_comment_that_comes_under_the_cursor_is_stored_once(stage: Busin
             break
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        stage.world.clock.advance(sync_steps.LEASE + timedelta(seconds=1))
+        stage.world.clock.advance(sync_run.LEASE + timedelta(seconds=1))
     await stage.read_due()
     stage.world.clock.advance(3600)
     await stage.sync()
@@ -255,7 +261,7 @@ async def test_deleting_the_connection_deletes_what_was_synced(stage: BusinessWo
 
     async with stage.world.domain.db.read() as tx:
         assert (0, 0) == await engagement.counts(tx, "l1", account)
-        assert not await engagement.points(tx, "l1", account, after=None, limit=10)
+        assert not await metric_points.page(tx, "l1", account, after=None, limit=10)
         assert await engagement_syncs.schedule_of(tx, "l1", account) is None
         assert not await engagement_syncs.any_under_way(tx)
     found = await sync.get(stage.world.domain, "l1", made.name.rpartition("/")[2])
@@ -272,5 +278,5 @@ async def test_a_users_account_has_counters_only(stage: BusinessWorld) -> None:
 
     async with stage.world.domain.db.read() as tx:
         assert (1, 0) == await engagement.counts(tx, "l2", account)
-        [followers, *_] = await engagement.points(tx, "l2", account, after=None, limit=10)
+        [followers, *_] = await metric_points.page(tx, "l2", account, after=None, limit=10)
     assert ("followers", 1234) == (followers.metric, followers.value)

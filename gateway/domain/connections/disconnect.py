@@ -24,6 +24,7 @@ from storage import (
     connections,
     engagement,
     engagement_syncs,
+    metric_points,
     network_consents,
     posts,
     tokens,
@@ -189,6 +190,7 @@ async def _forget(tx: Transaction, account: AccountRow, now: datetime) -> None:
     """Delete what was read of an account: it was shown under the grant that ends."""
     await videos.remove(tx, account.location, account.id)
     await engagement.remove_account(tx, account.location, account.id)
+    await metric_points.remove_account(tx, account.location, account.id)
     await engagement_syncs.remove_account(tx, account.location, account.id, now)
 
 

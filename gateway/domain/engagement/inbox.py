@@ -4,6 +4,7 @@ Owns how old an answer may be, and what is read then. What fills the store other
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +13,10 @@ from gateway.domain.context import Domain
 from gateway.domain.engagement import read, store
 from gateway.domain.engagement.read import ConnectedAccount
 from gateway.errors import FieldInvalid
-from storage import engagement, engagement_syncs, post_matching
-from storage.engagement import PointRow, StoredComment
+from providers.errors import CapabilityMissing, ScopeNotGranted
+from storage import engagement, engagement_syncs, metric_points, post_matching
+from storage.engagement import StoredComment
+from storage.metric_points import PointRow
 
 DEFAULT_AGE = timedelta(minutes=1)
 """How old comments below one video, or below one comment, may be when the caller does not say."""
@@ -122,18 +125,23 @@ async def points(
     if after is None and not _is_fresh(await _fetch_time(domain, target, "", ""), max_age, domain.clock()):
         await _read_again(domain, target, videos)
     async with domain.db.read() as tx:
-        return await engagement.points(
+        return await metric_points.page(
             tx, location, account, videos=videos, start=start, end=end, after=after, limit=limit
         )
 
 
 async def _read_again(domain: Domain, target: ConnectedAccount, videos: Sequence[str]) -> None:
-    row = target.row
+    row, provider, figures = target.row, domain.providers[target.row.provider], None
     if videos:
-        found = await domain.providers[row.provider].videos.query_videos(target.access, videos)
+        found = await provider.videos.query_videos(target.access, videos)
         async with domain.db.transaction() as tx:
             await store.save_videos(tx, row, found, domain.clock())
         return
-    figures = await target.facet.figures(target.access, target.ref, None)
+    counts = await read.account_totals(provider, target.access)
+    # An account without values by the day has its totals.
+    with suppress(CapabilityMissing, ScopeNotGranted):
+        figures = await target.facet.figures(target.access, target.ref, None)
     async with domain.db.transaction() as tx:
-        await store.save_figures(tx, row, figures, domain.clock())
+        await store.save_counts(tx, row, counts, domain.clock())
+        if figures is not None:
+            await store.save_figures(tx, row, figures, domain.clock())

@@ -13,8 +13,11 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid, ReauthorizationRequired, StateForbids
-from providers.interface import Engagement
-from providers.models.engagement import AccountRef, Comment, Figures, Span
+from providers.capabilities import Capability
+from providers.errors import ScopeNotGranted
+from providers.interface import Engagement, Provider
+from providers.models.accounts import ProfilePart
+from providers.models.engagement import AccountRef, Comment, Figures, Metric, Span
 from storage import attempts, engagement, posts
 from storage.accounts import AccountRow
 from storage.database import Transaction
@@ -70,6 +73,25 @@ async def figures(domain: Domain, location: str, account: str, start: datetime |
     span = _span(start, end, domain.clock())
     target = await connected(domain, location, account)
     return await target.facet.figures(target.access, target.ref, span)
+
+
+async def account_totals(provider: Provider, access: ConnectionAccess) -> dict[Metric, int | None]:
+    """Return what a profile counts, by one vendor call; nothing if the vendor shows no counts, or they are not granted.
+
+    Raises ProviderError.
+    """
+    table = provider.table
+    if table.can(Capability.ACCOUNT_LIST) or ProfilePart.STATS not in table.profile_scopes:
+        return {}
+    try:
+        profile = await provider.accounts.profile(access, frozenset({ProfilePart.STATS}))
+    except ScopeNotGranted:
+        return {}
+    return {
+        Metric.FOLLOWERS: profile.follower_count,
+        Metric.LIKES: profile.like_count,
+        Metric.POSTS: profile.video_count,
+    }
 
 
 def _span(start: datetime | None, end: datetime | None, now: datetime) -> Span | None:

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from gateway.aip import names
 from providers.models.engagement import Comment, Figures, Metric
 from providers.models.videos import Video
-from storage import engagement, engagement_syncs, events
+from storage import engagement, engagement_syncs, events, metric_points
 from storage.accounts import AccountRow
 from storage.database import Transaction
-from storage.engagement import PointRow, StoredComment, VideoRow
+from storage.engagement import StoredComment, VideoRow
+from storage.metric_points import PointRow
 from storage.states import MetricPeriod
 
 RECEIVED = "COMMENT_RECEIVED"
@@ -24,7 +25,8 @@ async def save_comments(
 ) -> tuple[list[StoredComment], dict[str, int | None]]:
     """Keep comments, with the answers that came with them; return the new ones, and the former reply counts of others.
 
-    A new comment of another person is told in an event, unless it is older than the account's first sync.
+    A new comment of another person is told in an event, unless it is older than the account's first sync: what callers
+    list of an account that is not synced is no news either.
     """
     rows = {row.comment: row for each in found for row in _rows(account, each, now, scan)}
     added, former = await engagement.save_comments(tx, list(rows.values()))
@@ -32,7 +34,7 @@ async def save_comments(
     # Vendors count in whole seconds.
     since = None if schedule is None else schedule.start_time.replace(microsecond=0)
     for row in sorted(added, key=lambda each: (each.publish_time, each.comment)):
-        if not row.own and (since is None or row.publish_time >= since):
+        if not row.own and since is not None and row.publish_time >= since:
             await record_received(tx, row, now)
     return added, former
 
@@ -119,7 +121,7 @@ async def save_videos(
         for each in found
         for metric, value in totals_of(each).items()
     ]
-    await engagement.append_points(tx, points)
+    await metric_points.append(tx, points)
     return await engagement.save_videos(tx, rows)
 
 
@@ -146,14 +148,14 @@ async def save_figures(tx: Transaction, account: AccountRow, figures: Figures, n
         for each in figures.series
         for number, value in enumerate(each.days)
     ]
-    await engagement.append_points(tx, points)
+    await metric_points.append(tx, points)
 
 
 async def save_counts(tx: Transaction, account: AccountRow, counts: dict[Metric, int | None], now: datetime) -> None:
     """Append the totals of an account's profile."""
     known = {metric: count for metric, count in counts.items() if count is not None}
     points = [point(account, metric, MetricPeriod.TOTAL, now, count, now) for metric, count in known.items()]
-    await engagement.append_points(tx, points)
+    await metric_points.append(tx, points)
 
 
 def point(
