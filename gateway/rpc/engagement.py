@@ -217,11 +217,12 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_pb2.EngagementSync:
         """Make a sync."""
         location = names.location(request.parent)
-        key = await self._guard.authorize_write(location, request)
+        caller = await self._guard.authorize(location)
+        key = self._guard.request_key(caller, location, request)
         wanted = request.engagement_sync
         account = names.ACCOUNT.parse_in(location, wanted.account, path=f"{SYNC}.account") if wanted.account else ""
         interval = duration(wanted.sync_interval) if wanted.HasField("sync_interval") else None
-        creating = sync.create(self._domain, location, account, key, interval=interval)
+        creating = sync.create(self._domain, location, account, key, agency=caller.agency, interval=interval)
         return to_proto.sync(await or_not_found(wanted.account or request.parent, creating))
 
     async def GetEngagementSync(

@@ -280,3 +280,30 @@ async def test_a_users_account_has_counters_only(stage: BusinessWorld) -> None:
         assert (1, 0) == await engagement.counts(tx, "l2", account)
         [followers, *_] = await metric_points.page(tx, "l2", account, after=None, limit=10)
     assert ("followers", 1234) == (followers.metric, followers.value)
+
+
+async def test_what_is_read_during_a_disconnect_is_not_kept(stage: BusinessWorld) -> None:
+    """A page that comes after its connection was disconnected is thrown away, whoever asked for it."""
+    fill(stage, 30, 1)
+    await stage.sync()
+    account = (await stage.account()).name.rpartition("/")[2]
+    [connection] = (await stage.api.call("ConnectionService/ListConnections", parent="locations/l1")).connections
+    gate, usual = asyncio.Event(), stage.vendor.sleep
+    # The quota of the connecting second is used up.
+    stage.world.clock.advance(10)
+
+    async def wait(seconds: float) -> None:
+        await gate.wait()
+
+    stage.vendor.sleep = wait
+    stage.vendor.faults.add(Fault(match="video.list", kind="slow"))
+    working = asyncio.create_task(sync_steps.run_due(stage.running()))
+    await until(lambda: stage.vendor.faults.hits["video.list slow"] == 1)
+    await stage.api.call("ConnectionService/DisconnectConnection", name=connection.name)
+    gate.set()
+    stage.vendor.sleep = usual
+    await working
+
+    async with stage.world.domain.db.read() as tx:
+        assert (0, 0) == await engagement.counts(tx, "l1", account)
+        assert not await engagement_syncs.any_under_way(tx)

@@ -187,11 +187,14 @@ async def _detach_accounts(domain: Domain, tx: Transaction, row: ConnectionRow) 
 
 
 async def _forget(tx: Transaction, account: AccountRow, now: datetime) -> None:
-    """Delete what was read of an account: it was shown under the grant that ends."""
+    """Delete what was read of an account: it was shown under the grant that ends. Locked first, so that nothing that is
+    being read comes after it.
+    """
+    await engagement_syncs.lock_account(tx, account.location, account.id)
+    await engagement_syncs.remove_account(tx, account.location, account.id, now)
     await videos.remove(tx, account.location, account.id)
     await engagement.remove_account(tx, account.location, account.id)
     await metric_points.remove_account(tx, account.location, account.id)
-    await engagement_syncs.remove_account(tx, account.location, account.id, now)
 
 
 async def delete(domain: Domain, location: str, connection: str, key: RequestKey | None, *, etag: str = "") -> None:

@@ -94,6 +94,8 @@ async def _refresh(domain: Domain, target: ConnectedAccount, video: str, reply_t
     )
     now = domain.clock()
     async with domain.db.transaction() as tx:
+        if not await store.is_attached(tx, target.row):
+            return now
         await store.save_comments(tx, target.row, found.comments, now)
         if reply_to:
             await engagement.change_comment(tx, target.row.location, target.row.id, reply_to, fetch_time=now)
@@ -135,13 +137,16 @@ async def _read_again(domain: Domain, target: ConnectedAccount, videos: Sequence
     if videos:
         found = await provider.videos.query_videos(target.access, videos)
         async with domain.db.transaction() as tx:
-            await store.save_videos(tx, row, found, domain.clock())
+            if await store.is_attached(tx, row):
+                await store.save_videos(tx, row, found, domain.clock())
         return
     counts = await read.account_totals(provider, target.access)
     # An account without values by the day has its totals.
     with suppress(CapabilityMissing, ScopeNotGranted):
         figures = await target.facet.figures(target.access, target.ref, None)
     async with domain.db.transaction() as tx:
+        if not await store.is_attached(tx, row):
+            return
         await store.save_counts(tx, row, counts, domain.clock())
         if figures is not None:
             await store.save_figures(tx, row, figures, domain.clock())

@@ -9,15 +9,24 @@ from datetime import datetime, timedelta
 from gateway.aip import names
 from providers.models.engagement import Comment, Figures, Metric
 from providers.models.videos import Video
-from storage import engagement, engagement_syncs, events, metric_points
+from storage import accounts, engagement, engagement_syncs, events, metric_points
 from storage.accounts import AccountRow
 from storage.database import Transaction
 from storage.engagement import StoredComment, VideoRow
 from storage.metric_points import PointRow
-from storage.states import MetricPeriod
+from storage.states import AccountState, MetricPeriod
 
 RECEIVED = "COMMENT_RECEIVED"
 DAY = timedelta(days=1)
+
+
+async def is_attached(tx: Transaction, account: AccountRow) -> bool:
+    """Return whether an account still has its grant; if it has, what `tx` keeps of it is there before the grant's end
+    deletes it.
+    """
+    await engagement_syncs.lock_account(tx, account.location, account.id)
+    row = await accounts.find(tx, account.location, account.id)
+    return row is not None and row.state != AccountState.DETACHED
 
 
 async def save_comments(

@@ -15,6 +15,7 @@ from gateway.domain import idempotency
 from gateway.domain.accounts import read as accounts_read
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import keep_own
 from gateway.errors import Conflict, FieldInvalid, StateForbids
 from providers.capabilities import Capability
 from storage import accounts, engagement_syncs, events
@@ -45,13 +46,19 @@ class Sync:
 
 
 async def create(
-    domain: Domain, location: str, account: str, key: RequestKey | None, *, interval: timedelta | None = None
+    domain: Domain,
+    location: str,
+    account: str,
+    key: RequestKey | None,
+    *,
+    agency: str,
+    interval: timedelta | None = None,
 ) -> Sync:
     """Make a sync of one account, or of every account of a location if `account` is empty; no vendor call.
 
     The first sync of an account starts its schedule, every DEFAULT_INTERVAL; `interval` changes it, and 0 ends it.
     Raises storage's NotFound, FieldInvalid (interval), StateForbids (no account that can be read), Conflict (the
-    account is being read now).
+    account is being read now), LocationForbidden if the location is no longer `agency`'s.
     """
     _check(interval)
     first = await idempotency.earlier(domain.db, key)
@@ -60,6 +67,7 @@ async def create(
     found = await _accounts(domain, location, account)
     now = domain.clock()
     async with domain.db.transaction() as tx:
+        await keep_own(tx, location, agency)
         first = await idempotency.claim(tx, key, id := domain.new_id(), now)
         if first is None:
             for each in sorted(found, key=lambda row: row.id):

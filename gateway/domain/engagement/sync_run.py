@@ -47,10 +47,17 @@ class Reading:
         return self.domain.providers[self.account.provider]
 
 
-async def moved(tx: Transaction, reading: Reading, **values: Any) -> RunRow | None:
-    """Move the run on within the transaction that keeps what was read, and prolong the lease."""
+class RunLost(Exception):
+    """The run is gone, with the grant of its account, or another process has moved it on: nothing is kept."""
+
+
+async def moved(tx: Transaction, reading: Reading, **values: Any) -> RunRow:
+    """Move the run on within the transaction that keeps what was read, and prolong the lease. Raises RunLost."""
     now = reading.domain.clock()
-    return await engagement_syncs.move(tx, reading.run, tries=0, due_at=now + LEASE, update_time=now, **values)
+    run = await engagement_syncs.move(tx, reading.run, tries=0, due_at=now + LEASE, update_time=now, **values)
+    if run is None:
+        raise RunLost
+    return run
 
 
 async def end(domain: Domain, run: RunRow, error: dict[str, Any] | None) -> None:

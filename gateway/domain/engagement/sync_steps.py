@@ -16,7 +16,7 @@ from gateway.domain import vendor_errors
 from gateway.domain.concurrency import backoff
 from gateway.domain.context import Domain
 from gateway.domain.engagement import comment_scan, read, store
-from gateway.domain.engagement.sync_run import LEASE, Reading, end, moved
+from gateway.domain.engagement.sync_run import LEASE, Reading, RunLost, end, moved
 from providers.capabilities import Capability, CapabilityTable
 from providers.errors import CapabilityMissing, ContractBroken, ProviderError, ScopeNotGranted, Temporary
 from storage import accounts, engagement, engagement_syncs
@@ -66,6 +66,8 @@ async def _guarded(domain: Domain, run: RunRow, account: AccountRow | None) -> R
             await _put_off(domain, run, error)
     except ProviderError as error:
         await end(domain, run, _error(error))
+    except RunLost:
+        pass
     except DatabaseUnavailable:
         # The lease ends by itself.
         raise

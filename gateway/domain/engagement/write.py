@@ -204,7 +204,8 @@ async def _store(
     written, account = replace(made, own=True), target.row
     async with domain.db.transaction() as tx:
         await comments.done(tx, row.location, row.id, written.id, _to_json(written))
-        if domain.providers[account.provider].table.has_comments(account.platform):
+        kept = domain.providers[account.provider].table.has_comments(account.platform)
+        if kept and await store.is_attached(tx, account):
             await store.save_comments(tx, account, [written], domain.clock())
     return _fetched(new, written)
 

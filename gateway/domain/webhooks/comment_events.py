@@ -22,6 +22,7 @@ async def apply(domain: Domain, provider: str, webhook: Webhook, event_id: str) 
         async with domain.db.transaction() as tx:
             for account in await accounts.of_connection(tx, connection.location, connection.id):
                 own = account.provider_account_id == webhook.subject and account.state == AccountState.ACTIVE
+                own = own and await store.is_attached(tx, account)
                 if own and domain.providers[provider].table.has_comments(account.platform):
                     outcomes.add(await _apply(domain, tx, account, webhook, event_id))
     return Result("+".join(sorted(outcomes)) or NO_CONNECTION)
