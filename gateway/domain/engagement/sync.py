@@ -29,7 +29,7 @@ SHORTEST, LONGEST = timedelta(minutes=15), timedelta(days=30)
 JITTER = 0.1
 """The part of an interval by which it is shortened at random, so that accounts do not stay in step."""
 
-MAX_ACCOUNTS = 200
+ACCOUNTS_AT_ONCE = 200
 SCHEDULED_AT_ONCE = 50
 LEASE = timedelta(hours=1)
 """After which a schedule whose sync was never made, because its process died, is due again."""
@@ -90,13 +90,23 @@ async def _accounts(domain: Domain, location: str, account: str) -> list[Account
     if account:
         found = [await accounts_read.stored(domain, location, account)]
     else:
-        async with domain.db.read() as tx:
-            found = list(await accounts.page(tx, location, after=None, limit=MAX_ACCOUNTS))
+        found = await _all_accounts(domain, location)
     usable = [each for each in found if each.state == AccountState.ACTIVE and can_sync(domain, each)]
     if not usable:
         name = names.ACCOUNT.format(location, account) if account else names.LOCATION.format(location)
         raise StateForbids("NOT_SYNCABLE", "There is no account whose engagement can be read.", resource=name)
     return usable
+
+
+async def _all_accounts(domain: Domain, location: str) -> list[AccountRow]:
+    found: list[AccountRow] = []
+    async with domain.db.read() as tx:
+        while True:
+            after = (found[-1].create_time, found[-1].id) if found else None
+            page_found = await accounts.page(tx, location, after=after, limit=ACCOUNTS_AT_ONCE)
+            found += page_found
+            if len(page_found) < ACCOUNTS_AT_ONCE:
+                return found
 
 
 def can_sync(domain: Domain, account: AccountRow) -> bool:

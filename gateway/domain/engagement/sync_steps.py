@@ -36,7 +36,7 @@ comments are a day or two behind.
 
 PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=4)
 MAX_TRIES = 12
-"""How often a step that fails is tried, with growing pauses: about a day."""
+"""How often a step that fails is tried, with growing pauses: within about half a day."""
 
 
 async def run_due(domain: Domain) -> bool:
