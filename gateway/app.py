@@ -220,6 +220,7 @@ async def build_domain(
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
         agency_upload_bytes=settings.agency_upload_bytes,
+        engagement_retention=timedelta(days=settings.engagement_retention_days),
         upload_retention=timedelta(hours=settings.upload_retention_hours),
         leases=Leases(timedelta(seconds=settings.worker_stale_seconds)),
         fetches=FairPlaces(places, share=settings.agency_share),

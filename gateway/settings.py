@@ -127,6 +127,31 @@ class Settings(BaseSettings):
         ge=1,
         description="How far a webhook signature's timestamp may differ from now; others are refused.",
     )
+    tiktok_business_app_id: str = Field("", description="App ID of your app in TikTok's API for Business.")
+    tiktok_business_secret: SecretStr = Field(
+        SecretStr(""), description="Secret of your app in TikTok's API for Business."
+    )
+    tiktok_business_api_url: str = Field(
+        "https://business-api.tiktok.com",
+        description="Origin of TikTok's API for Business; the path /open_api/v1.3 is added.",
+    )
+    tiktok_business_authorize_url: str = Field(
+        "https://www.tiktok.com/v2/auth/authorize/", description="The consent page for account holders."
+    )
+    tiktok_advertiser_authorize_url: str = Field(
+        "https://business-api.tiktok.com/portal/auth", description="The consent page for advertisers; not used yet."
+    )
+    tiktok_business_scopes: Names = Field(
+        (),
+        description="Scopes that your app has for account holders, comma-separated; if unset, ten are requested. One "
+        "that the app does not have makes the whole consent fail.",
+    )
+    engagement_retention_days: int = Field(
+        365,
+        ge=1,
+        le=3650,
+        description="Days for which points of metrics and comments are kept after they were last read.",
+    )
     highlevel_client_id: str = Field("", description="Client id of your HighLevel marketplace application.")
     highlevel_client_secret: SecretStr = Field(
         SecretStr(""), description="Client secret of your HighLevel marketplace application."
@@ -234,6 +259,7 @@ class Settings(BaseSettings):
     _split = field_validator(
         "allowed_redirect_uris",
         "tiktok_scopes",
+        "tiktok_business_scopes",
         "tiktok_upload_hosts",
         "highlevel_scopes",
         "highlevel_popup_hosts",

@@ -53,6 +53,8 @@ class Capability(StrEnum):
     COMMENT_LIST = "comment_list"
     COMMENT_REPLY = "comment_reply"
     COMMENT_MODERATE = "comment_moderate"
+    COMMENT_HIDE = "comment_hide"
+    COMMENT_DELETE = "comment_delete"
     PLANNER_LABELS = "planner_labels"
     POST_IMPORT = "post_import"
     WEBHOOKS = "webhooks"
@@ -126,7 +128,8 @@ class QuotaRule:
     `per="subject"` counts all grants of the same vendor subject together, whichever connections and locations hold
     them. `limit` 0 means that the vendor has a limit which is only known once it refuses. The last `low` slots are
     never used; background work leaves another `reserve` slots to callers. `spent_by` names the posts that use a slot,
-    as `mode:kind` (`direct:file`, `creator_inbox:photos`).
+    as `mode:kind` (`direct:file`, `creator_inbox:photos`). `platform` is set where only the accounts of one platform
+    have the quota, and those have no others.
     """
 
     metric: str
@@ -135,7 +138,19 @@ class QuotaRule:
     per: Literal["connection", "subject", "account", "provider"] = "connection"
     reserve: int = 0
     low: int = 0
+    platform: str = ""
     spent_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """What one kind of a provider's grants has of its own: the scopes of capabilities and profiles, as in the table,
+    and the platform of the account that such a grant consists of.
+    """
+
+    grants: Mapping[str, frozenset[str]]
+    profile_scopes: Mapping[str, str]
+    platform: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +160,8 @@ class CapabilityTable:
     `grants` maps each capability of a connection to the scopes it needs; one that is not listed is never granted.
     `profile_scopes` maps each part of a profile to its scope, where they differ. `settings` are the keys allowed in
     `Connection.provider_settings`; `place` is the one among them that names which of an agency's places a connection
-    is for. `kinds` are the kinds of its grants, the usual one first. `platform_limits` are the limits of single
-    networks inside a planner, where they differ.
+    is for. `kinds` are the kinds of its grants, the usual one first; `kind_rules` are the rules of kinds that differ
+    from it. `platform_limits` are the limits of single networks inside a planner, where they differ.
 
     `library` means that the vendor is a planner: files are uploaded to its media library before the one call that
     submits the post, this call may publish immediately, and its list has every post. `statuses_at_once` means that one
@@ -163,25 +178,42 @@ class CapabilityTable:
     settings: frozenset[str] = frozenset()
     place: str = ""
     kinds: tuple[GrantKind, ...] = (GrantKind.USER,)
+    kind_rules: Mapping[GrantKind, KindRules] = field(default_factory=dict)
     quotas: tuple[QuotaRule, ...] = ()
     platform_limits: Mapping[str, Limits] = field(default_factory=dict)
     library: bool = False
     statuses_at_once: bool = False
     schedules: bool = False
 
-    def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
-        """Return which capabilities of a connection (`can_publish`…) a grant of these scopes allows."""
-        have = frozenset(scopes)
-        return {name: name in self.grants and self.grants[name] <= have for name in CONNECTION_CAPABILITIES}
+    def rules_of(self, kind: GrantKind | str) -> KindRules:
+        """Return what a kind of grants needs; kinds without rules of their own share the table's."""
+        own = next((rules for each, rules in self.kind_rules.items() if each == kind), None)
+        return own or KindRules(self.grants, self.profile_scopes, self.provider)
 
-    def profile_parts(self, scopes: Iterable[str]) -> frozenset[str]:
+    def granted(self, scopes: Iterable[str], kind: GrantKind | str = "") -> dict[str, bool]:
+        """Return which capabilities of a connection (`can_publish`…) a grant of these scopes allows."""
+        have, needed = frozenset(scopes), self.rules_of(kind).grants
+        return {name: name in needed and needed[name] <= have for name in CONNECTION_CAPABILITIES}
+
+    def profile_parts(self, scopes: Iterable[str], kind: GrantKind | str = "") -> frozenset[str]:
         """Return the parts of a profile that these scopes allow to read."""
         have = frozenset(scopes)
-        return frozenset(part for part, scope in self.profile_scopes.items() if scope in have)
+        return frozenset(part for part, scope in self.rules_of(kind).profile_scopes.items() if scope in have)
 
     def limits_of(self, platform: str) -> Limits:
         """Return the limits of a network, else those of the provider."""
         return self.platform_limits.get(platform, self.limits)
+
+    def quotas_of(self, platform: str) -> tuple[QuotaRule, ...]:
+        """Return the quotas that apply to the accounts of a platform."""
+        own = tuple(rule for rule in self.quotas if rule.platform and rule.platform == platform)
+        return own or tuple(rule for rule in self.quotas if not rule.platform)
+
+    def has_comments(self, platform: str) -> bool:
+        """Return whether a kind of grants can list the comments below the videos of a platform's accounts."""
+        return any(
+            each.platform == platform and "can_read_comments" in each.grants for each in self.kind_rules.values()
+        )
 
     def quota(self, metric: str) -> QuotaRule | None:
         """Return the quota rule of a metric, None if the vendor has no such limit."""

@@ -7,13 +7,14 @@ Owns the table of what each method of the interface needs, and the proxy that ch
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import Any, cast
 
 from providers import interface
 from providers.capabilities import Capability, CapabilityTable
 from providers.checked_publishing import check_request
 from providers.errors import require
 from providers.interface import Access, Provider
+from providers.models.grants import GrantKind
 
 Check = Capability | Callable[..., None]
 """A capability, or a function called as (capability table, facet, *the arguments of the method)."""
@@ -81,6 +82,8 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
             lambda table, facet, access, account, *, text, **rest: facet.check_comment(account, text),
         ],
         "set_liked": [Capability.COMMENT_MODERATE],
+        "set_hidden": [Capability.COMMENT_HIDE],
+        "delete_comment": [Capability.COMMENT_DELETE],
     },
     interface.Planner: {
         **_each("list_categories", "list_tags", needs=[Capability.PLANNER_LABELS]),
@@ -97,7 +100,11 @@ def checked(provider: Provider) -> Provider:
     facets: dict[str, Any] = {
         name: _CheckedFacet(protocol, getattr(provider, name), provider.table) for name, protocol in names.items()
     }
-    return _CheckedProvider(provider.name, provider.table, provider.close, **facets)
+    authorizations = {
+        kind: cast(interface.Authorization, _CheckedFacet(interface.Authorization, facet, provider.table))
+        for kind, facet in provider.authorizations.items()
+    }
+    return _CheckedProvider(provider.name, provider.table, provider.close, authorizations, **facets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +114,7 @@ class _CheckedProvider:
     name: str
     table: CapabilityTable
     close: Callable[[], Coroutine[Any, Any, None]]
+    authorizations: Mapping[GrantKind, interface.Authorization]
     authorization: interface.Authorization
     accounts: interface.Accounts
     networks: interface.Networks

@@ -128,6 +128,31 @@ class CommentState(StrEnum):
     DONE = "DONE"
 
 
+class SyncState(StrEnum):
+    """How far an engagement sync is: `engagement_syncs.state`."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+class SyncPhase(StrEnum):
+    """What a sync reads next of one account: `engagement_runs.phase`; DONE and FAILED are its ends."""
+
+    ACCOUNT = "ACCOUNT"
+    VIDEOS = "VIDEOS"
+    COMMENTS = "COMMENTS"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+class MetricPeriod(StrEnum):
+    """What a point of a metric counts: `metric_points.period`. TOTAL is everything until its time, DAY one day."""
+
+    TOTAL = "TOTAL"
+    DAY = "DAY"
+
+
 class LocationClaim(StrEnum):
     """What an agency's claim of a location rests on: `locations.claim`."""
 

@@ -14,6 +14,7 @@ from providers.errors import Misconfigured
 from providers.http.urls import check_url, is_loopback
 
 TIKTOK = ("tiktok_client_key", "tiktok_client_secret")
+TIKTOK_BUSINESS = ("tiktok_business_app_id", "tiktok_business_secret")
 HIGHLEVEL = ("highlevel_client_id", "highlevel_client_secret")
 
 
@@ -46,6 +47,21 @@ def tiktok(settings: Settings) -> Iterator[Finding]:
     )
     yield from _tiktok_addresses(settings)
     yield from _upload_hosts(settings)
+
+
+def tiktok_business(settings: Settings) -> Iterator[Finding]:
+    """Check the app in TikTok's API for Business. Without one nobody connects as an account holder, which is usual."""
+    missing = _missing(settings, TIKTOK_BUSINESS)
+    if len(missing) == len(TIKTOK_BUSINESS):
+        return
+    if missing:
+        fix = "copy them from My Apps at business-api.tiktok.com, or run `social-gateway simulate tiktok-business`"
+        yield wrong("TikTok for Business", f"{missing[0]} not set: the app needs both its id and its secret", fix)
+        return
+    yield ok("TikTok for Business", f"app id {settings.tiktok_business_app_id[:6]}…")
+    if urlsplit(settings.tiktok_business_api_url).hostname != "business-api.tiktok.com":
+        text = f"{settings.tiktok_business_api_url} is not TikTok; is it a simulator?"
+        yield note("TikTok for Business addresses", text)
 
 
 def _tiktok_addresses(settings: Settings) -> Iterator[Finding]:

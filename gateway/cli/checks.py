@@ -12,7 +12,7 @@ from gateway import addresses, clock, data_folder, upload_store
 from gateway import settings as configuration
 from gateway.bootstrap import Resources, open_listener, open_resources, read_ring
 from gateway.cli import shared_store
-from gateway.cli.applications import highlevel, providers, tiktok
+from gateway.cli.applications import highlevel, providers, tiktok, tiktok_business
 from gateway.cli.findings import Finding, Verdict, note, ok, wrong
 from gateway.command_error import sentences
 from gateway.log import clean_text
@@ -140,11 +140,12 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     public_url,
     providers,
     tiktok,
+    tiktok_business,
     highlevel,
     ports,
     tls,
 )
-AT_START = (public_url, providers, tiktok, highlevel, tls)
+AT_START = (public_url, providers, tiktok, tiktok_business, highlevel, tls)
 """The checks that `serve` and `worker` repeat: they call nobody and change nothing."""
 
 

@@ -78,6 +78,47 @@ def tiktok(
     serving.run(create_app(config), host=host, port=port, on_ready=_announce_tiktok)
 
 
+@app.command("tiktok-business")
+def tiktok_business(
+    port: Port = 8092,
+    host: Host = "127.0.0.1",
+    app_id: Annotated[str, typer.Option(help="The value of GATEWAY_TIKTOK_BUSINESS_APP_ID.")] = "7000000000000000001",
+    secret: Annotated[str, typer.Option(help="The value of GATEWAY_TIKTOK_BUSINESS_SECRET.")] = "sim-client-secret",  # noqa: S107 - of a simulator
+    redirect_uri: RedirectUris = None,
+    webhook_url: WebhookUrl = "",
+    processing_seconds: ProcessingSeconds = 0.5,
+    rate_limits: RateLimits = True,
+    pull_media: PullMedia = True,
+) -> None:
+    """Simulate TikTok's API for Business: consent of account holders, insights, comments, publishing by URL, webhooks.
+
+    All state is in memory. The control plane at /_sim/ adds videos and comments, injects faults, and revokes grants.
+
+    To point a gateway at it:
+
+        export GATEWAY_ALLOW_LOOPBACK_VENDORS=true
+
+        export GATEWAY_TIKTOK_BUSINESS_API_URL=http://127.0.0.1:8092
+
+        export GATEWAY_TIKTOK_BUSINESS_AUTHORIZE_URL=http://127.0.0.1:8092/v2/auth/authorize/
+
+        export GATEWAY_TIKTOK_BUSINESS_APP_ID=7000000000000000001 GATEWAY_TIKTOK_BUSINESS_SECRET=sim-client-secret
+    """
+    from providers.simulators import serving
+    from providers.simulators.tiktok_business import SimulatorConfig, create_app
+
+    config = SimulatorConfig(
+        client_key=app_id,
+        client_secret=secret,
+        redirect_uris=tuple(redirect_uri or ()),
+        webhook_url=webhook_url or None,
+        processing_seconds=processing_seconds,
+        rate_limits=rate_limits,
+        pull_media=pull_media,
+    )
+    serving.run(create_app(config), host=host, port=port, on_ready=_announce_tiktok_business)
+
+
 def _announce(name: str, url: str) -> None:
     """Print where the simulator is; other programs parse the first line."""
     typer.echo(f"{name} is simulated at {url}")
@@ -87,6 +128,11 @@ def _announce(name: str, url: str) -> None:
 def _announce_tiktok(url: str) -> None:
     _announce("TikTok", url)
     # Programs that read the first line must get it at once.
+    sys.stdout.flush()
+
+
+def _announce_tiktok_business(url: str) -> None:
+    _announce("TikTok's API for Business", url)
     sys.stdout.flush()
 
 

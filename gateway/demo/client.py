@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from socialgateway.v1 import (
     connection_pb2,
     connection_service_pb2,
     connection_service_pb2_grpc,
+    engagement_pb2,
+    engagement_service_pb2,
+    engagement_service_pb2_grpc,
     post_pb2,
     post_service_pb2,
     post_service_pb2_grpc,
@@ -30,6 +34,7 @@ from socialgateway.v1 import (
     upload_service_pb2_grpc,
 )
 
+USER = connection_pb2.GRANT_KIND_USER
 LOCATION = "locations/demo"
 PROVIDER = "providers/tiktok"
 PIECE = 1024 * 1024
@@ -49,11 +54,12 @@ class Client:
     def _with(self) -> dict[str, Any]:
         return {"metadata": (("authorization", f"Bearer {self.key}"),), "timeout": SECONDS}
 
-    def connect(self) -> connection_pb2.Connection:
+    def connect(self, kind: connection_pb2.GrantKind = USER) -> connection_pb2.Connection:
         """Create a connection, which then waits for its consent."""
         stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
+        wanted = connection_pb2.Connection(provider=PROVIDER, grant_kind=kind)
         request = connection_service_pb2.CreateConnectionRequest(
-            parent=LOCATION, connection=connection_pb2.Connection(provider=PROVIDER), request_id=_new_id()
+            parent=LOCATION, connection=wanted, request_id=_new_id()
         )
         return stub.CreateConnection(request, **self._with)
 
@@ -117,6 +123,39 @@ class Client:
                 return post
             stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), **self._with)
             time.sleep(0.5)
+
+    def sync(self, account: str) -> engagement_pb2.EngagementSync:
+        """Let the gateway read what happened with an account's videos."""
+        stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
+        wanted = engagement_pb2.EngagementSync(account=account)
+        request = engagement_service_pb2.CreateEngagementSyncRequest(
+            parent=LOCATION, engagement_sync=wanted, request_id=_new_id()
+        )
+        return stub.CreateEngagementSync(request, **self._with)
+
+    def synced(self, name: str) -> engagement_pb2.EngagementSync:
+        """Return a sync as it is now."""
+        stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
+        return stub.GetEngagementSync(engagement_service_pb2.GetEngagementSyncRequest(name=name), **self._with)
+
+    def comments(self, account: str) -> list[engagement_pb2.Comment]:
+        """Return the newest comments below an account's videos."""
+        stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
+        answer = stub.ListComments(engagement_service_pb2.ListCommentsRequest(parent=account), **self._with)
+        return list(answer.comments)
+
+    def answer(self, account: str, comment: str, text: str) -> engagement_pb2.Comment:
+        """Answer a comment."""
+        stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
+        written = engagement_pb2.Comment(text=text, reply_to=comment)
+        request = engagement_service_pb2.CreateCommentRequest(parent=account, comment=written, request_id=_new_id())
+        return stub.CreateComment(request, **self._with)
+
+    def points(self, account: str, age: timedelta) -> list[engagement_pb2.MetricPoint]:
+        """Return the points that were kept of an account."""
+        stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
+        request = engagement_service_pb2.QueryMetricsRequest(parent=account, max_staleness=age)
+        return list(stub.QueryMetrics(request, **self._with).points)
 
 
 @contextmanager

@@ -87,6 +87,11 @@ def get_json(url: str) -> Any:
     return json.loads(_get(url)[0])
 
 
+def post_json(url: str, values: dict[str, str]) -> Any:
+    """Send a form's values to a URL, and return the JSON of its answer; raises CommandError."""
+    return json.loads(_get(f"{url}?{urllib.parse.urlencode(values)}", b"")[0])
+
+
 def _get(url: str, body: bytes | None = None) -> tuple[str, str]:
     """Return a page's text and its URL after redirects."""
     if not url.startswith(("http://", "https://")):

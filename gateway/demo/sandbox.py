@@ -1,4 +1,4 @@
-"""The demo's sandbox: a simulated TikTok and a gateway, each in its own process, in a temporary folder.
+"""The demo's sandbox: both of TikTok's APIs and a gateway, each in its own process, in a temporary folder.
 
 Owns their settings, start and stop; nothing of them is left behind. Does not know what the demo does with them.
 """
@@ -23,8 +23,9 @@ from gateway.demo import consent, processes
 from storage.embedded import EmbeddedUnavailable, start_embedded
 
 CLIENT_KEY, CLIENT_SECRET = "sim-client-key", "sim-client-secret"
+APP_ID = "7000000000000000001"
 READY_SECONDS = 60.0
-_SIMULATED = re.compile(r"TikTok is simulated at (http://\S+)")
+_SIMULATED = re.compile(r"TikTok(?:'s API for Business)? is simulated at (http://\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Sandbox:
     grpc: str
     http: str
     simulator: str
+    business: str
     key: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
@@ -43,6 +45,7 @@ class Sandbox:
             "DEMO_GRPC": self.grpc,
             "DEMO_HTTP": self.http,
             "DEMO_SIMULATOR": self.simulator,
+            "DEMO_BUSINESS": self.business,
             "DEMO_KEY": self.key,
         }
 
@@ -72,12 +75,13 @@ def _folder(stack: ExitStack) -> Path:
 
 def _start(folder: Path, stack: ExitStack) -> Sandbox:
     """Start the simulator and the gateway; `stack` gets the callbacks that stop them."""
-    simulator = _simulator(folder, stack)
+    simulator = _simulator(folder, stack, "tiktok", "--client-key", CLIENT_KEY, "--client-secret", CLIENT_SECRET)
+    business = _simulator(folder, stack, "tiktok-business", "--app-id", APP_ID, "--secret", CLIENT_SECRET)
     key = f"demo-{secrets.token_urlsafe(32)}"
     data = folder / "gateway"
     stack.callback(_end_database, data)
-    serving = _gateway(folder, data, simulator, key, stack)
-    made = Sandbox(folder, serving["grpc"], f"http://{serving['http']}", simulator, key)
+    serving = _gateway(folder, data, simulator, business, key, stack)
+    made = Sandbox(folder, serving["grpc"], f"http://{serving['http']}", simulator, business, key)
     _wait_ready(made.http)
     return made
 
@@ -90,12 +94,12 @@ def _keep_logs(folder: Path) -> Path:
     return kept
 
 
-def _simulator(folder: Path, stack: ExitStack) -> str:
-    """Start the simulated TikTok and return its URL."""
+def _simulator(folder: Path, stack: ExitStack, vendor: str, *options: str) -> str:
+    """Start a simulated vendor and return its URL."""
     program = processes.start(
         "simulator",
-        ["simulate", "tiktok", "--port", "0", "--client-key", CLIENT_KEY, "--client-secret", CLIENT_SECRET],
-        log=folder / "simulator.log",
+        ["simulate", vendor, "--port", "0", *options],
+        log=folder / f"simulator-{vendor}.log",
         ready=lambda line: bool(_SIMULATED.search(line)),
         environment=processes.clean_environment(),
     )
@@ -104,7 +108,7 @@ def _simulator(folder: Path, stack: ExitStack) -> str:
     return found[1] if found else ""
 
 
-def _gateway(folder: Path, data: Path, simulator: str, key: str, stack: ExitStack) -> dict[str, str]:
+def _gateway(folder: Path, data: Path, simulator: str, business: str, key: str, stack: ExitStack) -> dict[str, str]:
     """Start the gateway and return the log line with its addresses."""
     settings = {
         "DATA_DIR": str(data),
@@ -118,6 +122,10 @@ def _gateway(folder: Path, data: Path, simulator: str, key: str, stack: ExitStac
         "TIKTOK_UPLOAD_HOSTS": urlsplit(simulator).hostname or "",
         "TIKTOK_CLIENT_KEY": CLIENT_KEY,
         "TIKTOK_CLIENT_SECRET": CLIENT_SECRET,
+        "TIKTOK_BUSINESS_API_URL": business,
+        "TIKTOK_BUSINESS_AUTHORIZE_URL": f"{business}/v2/auth/authorize/",
+        "TIKTOK_BUSINESS_APP_ID": APP_ID,
+        "TIKTOK_BUSINESS_SECRET": CLIENT_SECRET,
         "LOG_FORMAT": "json",
         "DRAIN_SECONDS": "5",
     }

@@ -1,4 +1,5 @@
-"""The demo's scenario: connect an account, verify it, upload a video, publish it, and prove that every byte arrived.
+"""The demo's scenario: connect an account, verify it, upload a video, publish it, prove that every byte arrived, and
+answer a comment.
 
 Owns the order of the steps. How each is done is in the neighbouring files.
 """
@@ -15,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.clock import now
 from gateway.command_error import CommandError
-from gateway.demo import client, commands, consent, video
+from gateway.demo import client, commands, consent, engagement, video
 from gateway.demo.client import Client
 from gateway.demo.processes import interruptible
 from gateway.demo.sandbox import Sandbox, running_sandbox
@@ -38,9 +39,11 @@ def run(*, file: Path | None, keep: bool, browser: bool, then: str) -> int:
         screen.step("Starting a simulated TikTok and a gateway, each in its own process")
         with running_sandbox() as sandbox:
             screen.fact("gateway", f"gRPC {sandbox.grpc}, HTTP {sandbox.http}")
-            screen.fact("TikTok", f"simulated at {sandbox.simulator}")
+            screen.fact("TikTok", f"simulated at {sandbox.simulator}, for business at {sandbox.business}")
             with client.connected(sandbox.grpc, sandbox.key) as caller:
                 post, identical = _publish(screen, sandbox, caller, file, browser)
+                if identical:
+                    engagement.run(screen, sandbox, caller)
             if not identical:
                 return 1
             return _afterwards(screen, sandbox, post, keep=keep, then=then)

@@ -110,6 +110,7 @@ class UnsavedAccess(ConnectionAccess):
             lifetime=grant.access_expire_time - now,
             subject=grant.subject,
             settings=grant.settings,
+            kind=grant.kind,
         )
         return self._with_subject(token)
 

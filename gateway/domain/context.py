@@ -80,6 +80,7 @@ class Domain:
     allowed_redirect_uris: frozenset[str] = frozenset()
     loopback_vendors: bool = False
     agency_upload_bytes: int = 1 << 40
+    engagement_retention: timedelta = timedelta(days=365)
     upload_retention: timedelta = timedelta(days=7)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)

@@ -95,6 +95,7 @@ class Jobs:
             self._loop("sweep", config.sweep, self._sweep),
             self._loop("refreshes", config.connections, self._domain.tokens.renew_due),
             self._loop("verifications", config.connections, lambda: verify.sweep(self._domain)),
+            self._loop("engagement", config.connections, lambda: sweep.engagement_syncs(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
             self._loop("old", config.old, lambda: sweep.old(self._domain)),
             self._loop("orphans", config.seldom, lambda: sweep.orphans(self._domain)),

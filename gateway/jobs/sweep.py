@@ -3,6 +3,7 @@
 Owns the bodies of the loops. Due times are in our own indexed columns; the queue holds only what is due now.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from procrastinate.jobs import Status
 
 from gateway.domain import locations
 from gateway.domain.context import Domain
+from gateway.domain.engagement import sync, sync_steps
 from gateway.domain.events.cursors import RETENTION
 from gateway.domain.media import addresses, upload_sweep, uploads
 from gateway.domain.publishing import queue, retry_policy
@@ -21,21 +23,26 @@ from storage import (
     authorizations,
     clock_steps,
     comments,
+    engagement,
     event_order,
     events,
     idempotency,
     media,
+    metric_points,
     network_consents,
     partitions,
     quotas,
     videos,
 )
 from storage import due as due_rows
+from storage import engagement_syncs as synced
 from storage import webhooks as deliveries
 from storage.database import Transaction, try_advisory_lock
 
 log = structlog.get_logger(__name__)
 
+MAX_SYNCED_AT_ONCE = 4
+SYNCS_RETENTION = timedelta(days=30)
 IDEMPOTENCY_RETENTION = timedelta(days=30)
 """How long a request id is known at least: it is forgotten with the last one of its partition."""
 VIDEOS_RETENTION = timedelta(days=1)
@@ -77,6 +84,20 @@ async def recover_from_clock_step(domain: Domain, *, observed: bool = False) -> 
         log.warning("jobs.clock_set_back", posts=found)
 
 
+async def engagement_syncs(domain: Domain) -> None:
+    """Make the syncs that are due, and read their accounts, a few at once, until nothing is due."""
+    async with domain.db.read() as tx:
+        if not await synced.any_due(tx, domain.clock()):
+            return
+    await sync.start_due(domain)
+
+    async def read() -> None:
+        while await sync_steps.run_due(domain):
+            pass
+
+    await asyncio.gather(*(read() for _ in range(MAX_SYNCED_AT_ONCE)))
+
+
 async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
     """Remove the jobs of workers without a heartbeat from the queue, and make their posts and deliveries due now.
 
@@ -105,6 +126,9 @@ async def old(domain: Domain) -> None:
         await media.prune(tx, now - MEDIA_RETENTION)
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)
+        await synced.prune(tx, now - SYNCS_RETENTION)
+        await engagement.prune(tx, now - domain.engagement_retention)
+        await metric_points.prune(tx, now - domain.engagement_retention)
     await _partitions(domain, now)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.
     await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))

@@ -12,10 +12,12 @@ from google.protobuf import json_format
 
 from gateway.aip import names
 from gateway.domain.context import ConnectionView
-from gateway.rpc import accounts, connections, post_to_proto
+from gateway.rpc import accounts, connections, engagement_to_proto, post_to_proto
 from socialgateway.v1 import connection_pb2, event_pb2
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
+from storage.engagement import StoredComment
+from storage.engagement_syncs import RunRow, SyncRow
 from storage.events import EventRow
 from storage.posts import PostRow
 
@@ -75,6 +77,11 @@ def _write_resource(event: event_pb2.Event, row: EventRow, with_videos: Collecti
         event.connection.CopyFrom(connections.to_proto(ConnectionView(ConnectionRow.model_validate(connection))))
     elif account := row.payload.get("account"):
         event.account.CopyFrom(accounts.to_proto(AccountRow.model_validate(account), row.create_time))
+    elif comment := row.payload.get("comment"):
+        event.comment.CopyFrom(engagement_to_proto.stored_comment(StoredComment.model_validate(comment)))
+    elif sync := row.payload.get("engagement_sync"):
+        runs = [RunRow.model_validate(each) for each in row.payload.get("runs", [])]
+        event.engagement_sync.CopyFrom(engagement_to_proto.sync_of(SyncRow.model_validate(sync), runs))
 
 
 def _write_details(event: event_pb2.Event, row: EventRow) -> None:

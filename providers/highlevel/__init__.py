@@ -26,7 +26,9 @@ from providers.highlevel.publishing import HighLevelPublishing
 from providers.highlevel.records import HighLevelRecords
 from providers.highlevel.webhooks import HighLevelWebhooks
 from providers.http.client import make_clients
+from providers.interface.authorization import Authorization
 from providers.interface.videos import Videos
+from providers.models.grants import GrantKind
 
 __all__ = [
     "TABLE",
@@ -54,6 +56,7 @@ class HighLevel:
     webhooks: HighLevelWebhooks
     client: Client
     videos: Videos = field(default_factory=absent)
+    authorizations: Mapping[GrantKind, Authorization] = field(default_factory=dict)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE
 

@@ -107,6 +107,8 @@ TABLE = CapabilityTable(
         Capability.COMMENT_LIST: Cell(Support.PARTIAL, _V3_ONLY),
         Capability.COMMENT_REPLY: Cell(Support.PARTIAL, f"Words only. {_V3_ONLY}"),
         Capability.COMMENT_MODERATE: Cell(Support.PARTIAL, f"HighLevel likes; it hides and deletes none. {_V3_ONLY}"),
+        Capability.COMMENT_HIDE: Cell(Support.IMPOSSIBLE, "HighLevel has no call that hides a comment."),
+        Capability.COMMENT_DELETE: Cell(Support.IMPOSSIBLE, "HighLevel has no call that deletes a comment."),
         Capability.PLANNER_LABELS: Cell(Support.FULL),
         Capability.POST_IMPORT: Cell(Support.PARTIAL, "CSV files; HighLevel documents no columns of theirs."),
         Capability.WEBHOOKS: Cell(Support.PARTIAL, "HighLevel tells of installations, never of posts."),

@@ -5,11 +5,12 @@ Owns the calls to …/statistics and …/comments. Comments exist in API version
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from providers.capabilities import Capability, Support
 from providers.errors import CapabilityMissing, ContentRefused, NotFound, Rejected
 from providers.highlevel import account_oauth, statistics, wire
+from providers.highlevel.capabilities import TABLE
 from providers.highlevel.client import Call, Client, expect_success, parse_envelope, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
@@ -61,6 +62,7 @@ class HighLevelEngagement:
         account: AccountRef,
         *,
         parent: str = "",
+        post: str = "",
         top: bool = False,
         cursor: str = "",
         limit: int = 20,
@@ -96,7 +98,7 @@ class HighLevelEngagement:
             )
 
     async def create_comment(
-        self, access: Access, account: AccountRef, *, text: str, parent: str, reply: bool
+        self, access: Access, account: AccountRef, *, text: str, parent: str, reply: bool, post: str = ""
     ) -> Comment:
         """Write a comment; see the interface."""
         self.check_comment(account, text)
@@ -115,7 +117,9 @@ class HighLevelEngagement:
             raise contract("HighLevel's answer names no comment.", write=True, log_id=response.log_id)
         return read_comment(response.results)
 
-    async def set_liked(self, access: Access, account: AccountRef, comment: str, *, liked: bool) -> None:
+    async def set_liked(
+        self, access: Access, account: AccountRef, comment: str, *, liked: bool, post: str = ""
+    ) -> None:
         """Like or unlike a comment; see the interface."""
         network = comment_network(account)
         if network not in LIKEABLE:
@@ -128,6 +132,16 @@ class HighLevelEngagement:
             message = error.metadata.get("provider_message", "").lower()
             if error.http_status != 400 or not any(words in message for words in _ALREADY_DONE[liked]):
                 raise
+
+    async def set_hidden(
+        self, access: Access, account: AccountRef, comment: str, *, hidden: bool, post: str = ""
+    ) -> NoReturn:
+        """Raise CapabilityMissing: see the table."""
+        raise _missing(Capability.COMMENT_HIDE, TABLE.cell(Capability.COMMENT_HIDE).note)
+
+    async def delete_comment(self, access: Access, account: AccountRef, comment: str, *, post: str = "") -> NoReturn:
+        """Raise CapabilityMissing: see the table."""
+        raise _missing(Capability.COMMENT_DELETE, TABLE.cell(Capability.COMMENT_DELETE).note)
 
 
 def comment_network(account: AccountRef) -> str:

@@ -15,6 +15,15 @@ from providers.http import strict_json
 from providers.models.engagement import AccountRef, Metric, Series, Span
 
 DEFAULT_DAYS = 7
+METRICS = (
+    Metric.POSTS,
+    Metric.FOLLOWERS,
+    Metric.IMPRESSIONS,
+    Metric.REACH,
+    Metric.LIKES,
+    Metric.COMMENTS,
+    Metric.SHARES,
+)
 # Specifications of both versions, read 2026-11-20.
 PLATFORMS = ("facebook", "instagram", "linkedin", "google", "pinterest", "youtube", "tiktok")
 # "NOTE: Linkedin (PAGE only) and Tiktok (BUSINESS only) are supported." For other kinds the answer contains zeros.
@@ -84,7 +93,7 @@ def read_series(results: Mapping[str, Any], platform: str) -> tuple[Series, ...]
     HighLevel has no such figure of it.
     """
     count = len(found) if isinstance(found := results.get("dayRange"), list) else 0
-    series = (_series(results, metric, platform, count) for metric in Metric)
+    series = (_series(results, metric, platform, count) for metric in METRICS)
     return tuple(each for each in series if each.total is not None or each.days)
 
 

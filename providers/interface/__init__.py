@@ -10,7 +10,7 @@ from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
 from providers.interface.planner import Planner
-from providers.interface.provider import Provider
+from providers.interface.provider import Provider, authorization_of
 from providers.interface.publishing import Publishing
 from providers.interface.records import Records
 from providers.interface.videos import Videos
@@ -28,4 +28,5 @@ __all__ = [
     "Records",
     "Videos",
     "Webhooks",
+    "authorization_of",
 ]

@@ -1,8 +1,10 @@
 """A provider as a whole: its name, its capability table, its facets.
 
-Owns the shape that `providers/registry.py` builds and `gateway/app.py` uses, nothing else.
+Owns the shape that `providers/registry.py` builds and `gateway/app.py` uses, and the choice of the facet for a kind of
+grants, nothing else.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from providers.capabilities import CapabilityTable
@@ -15,6 +17,7 @@ from providers.interface.publishing import Publishing
 from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
+from providers.models.grants import GrantKind
 
 
 class Provider(Protocol):
@@ -33,6 +36,11 @@ class Provider(Protocol):
     @property
     def authorization(self) -> Authorization:
         """Grants."""
+        ...
+
+    @property
+    def authorizations(self) -> Mapping[GrantKind, Authorization]:
+        """The grants of those kinds that are obtained otherwise than `authorization` does; none for most vendors."""
         ...
 
     @property
@@ -78,3 +86,8 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Close its connections."""
         ...
+
+
+def authorization_of(provider: Provider, kind: str) -> Authorization:
+    """Return how a provider's grants of a kind are obtained; empty means its usual kind."""
+    return next((facet for each, facet in provider.authorizations.items() if each == kind), provider.authorization)

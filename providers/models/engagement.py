@@ -33,6 +33,18 @@ class Metric(StrEnum):
     LIKES = "likes"
     COMMENTS = "comments"
     SHARES = "shares"
+    VIEWS = "views"
+    UNIQUE_VIEWS = "unique_views"
+    PROFILE_VIEWS = "profile_views"
+    NEW_FOLLOWERS = "new_followers"
+    LOST_FOLLOWERS = "lost_followers"
+    ENGAGED_AUDIENCE = "engaged_audience"
+    LINK_CLICKS = "link_clicks"
+    WEBSITE_CLICKS = "website_clicks"
+    FAVORITES = "favorites"
+    WATCH_SECONDS = "watch_seconds"
+    AVERAGE_WATCH_SECONDS = "average_watch_seconds"
+    COMPLETION_RATE = "completion_rate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +69,31 @@ class Series:
 class Figures:
     """An account's metrics; those that the vendor does not report are left out.
 
-    `span` is None if the vendor chose it and does not report its ends.
+    `span` is None if the vendor chose it and does not report its ends; it ends early where the vendor has not counted
+    the last days yet. `audience` is who the account's followers are now, where the vendor says so.
     """
 
     series: tuple[Series, ...]
     span: Span | None = None
+    audience: tuple["AudienceShare", ...] = ()
+
+
+class Dimension(StrEnum):
+    """By what an audience is broken down."""
+
+    AGE = "age"
+    GENDER = "gender"
+    COUNTRY = "country"
+    CITY = "city"
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceShare:
+    """The share, from 0 to 1, of an audience that has this `value` (the vendor's own name) of a dimension."""
+
+    dimension: Dimension
+    value: str
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +101,9 @@ class Comment:
     """One comment; `own` means that the account itself wrote it, as far as the vendor's ids show.
 
     `post_id` is the vendor's id of the post; `depth` is 1 directly below it, 0 if the vendor does not report it.
+    `reply_to` is the vendor's id of the comment that it answers, empty for none or where the vendor does not report it.
+    `author_id` is the vendor's stable id of the author. `hidden`, `liked` (by the account) and `pinned` are None where
+    the vendor does not report them. `replies` are the first answers, where the vendor lists them with their comment.
     """
 
     id: str
@@ -84,6 +119,12 @@ class Comment:
     attachment_uris: tuple[str, ...] = ()
     edited: bool = False
     publish_time: datetime | None = None
+    reply_to: str = ""
+    author_id: str = ""
+    hidden: bool | None = None
+    liked: bool | None = None
+    pinned: bool | None = None
+    replies: tuple["Comment", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

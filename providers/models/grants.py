@@ -63,6 +63,7 @@ class AccessToken:
     """A token for one call; `version` is that of the stored pair, `lifetime` the whole time from issue to expiry.
 
     `subject` is the vendor's id of the grant's subject; `settings` are the connection's, under the provider's own keys.
+    `kind` is the kind of its grant, None for the provider's usual one.
     """
 
     value: Secret
@@ -72,3 +73,4 @@ class AccessToken:
     lifetime: timedelta = timedelta(hours=24)
     subject: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    kind: GrantKind | None = None

@@ -3,9 +3,12 @@
 Owns the dataclasses of videos. Does not know the page tokens of our API.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from providers.models.engagement import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +23,7 @@ class VideoMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One video as the vendor lists it."""
+    """One video as the vendor lists it; `totals` is everything it counts of it since it was published."""
 
     provider_video_id: str
     title: str = ""
@@ -34,6 +37,7 @@ class Video:
     height: int = 0
     publish_time: datetime | None = None
     metrics: VideoMetrics | None = None
+    totals: Mapping[Metric, float] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
 

@@ -1,6 +1,7 @@
-"""TikTok's user-side v2 API as a provider: grants, profiles, creator info, videos, publishing, webhooks.
+"""TikTok as a provider: its user-side v2 API, joined with its API for Business for the grants of account holders.
 
-Owns everything specific to TikTok. Knows neither callers nor rows; the registry calls `build`.
+Owns everything specific to the v2 API, and the choice between the two. Knows neither callers nor rows; the registry
+calls `build`.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,19 +14,24 @@ import httpx
 from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
+from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
 from providers.interface.planner import Planner
 from providers.interface.records import Records
+from providers.models.grants import GrantKind
 from providers.tiktok import config
 from providers.tiktok.accounts import TikTokAccounts
 from providers.tiktok.authorization import TikTokAuthorization
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
+from providers.tiktok.errors import redirect_error
+from providers.tiktok.kinds import AccountsByKind, VideosByKind
 from providers.tiktok.publishing import TikTokPublishing
 from providers.tiktok.upload import chunk_plan
 from providers.tiktok.videos import TikTokVideos, video_uri
 from providers.tiktok.webhooks import TikTokWebhooks
+from providers.tiktok_business import build as build_business
 
 __all__ = ["TABLE", "TikTok", "build", "chunk_plan", "video_uri"]
 
@@ -35,13 +41,14 @@ class TikTok:
     """The provider and its facets."""
 
     authorization: TikTokAuthorization
-    accounts: TikTokAccounts
-    videos: TikTokVideos
+    authorizations: Mapping[GrantKind, Authorization]
+    accounts: AccountsByKind
+    videos: VideosByKind
     publishing: TikTokPublishing
     webhooks: TikTokWebhooks
+    engagement: Engagement
     client: Client
     records: Records = field(default_factory=absent)
-    engagement: Engagement = field(default_factory=absent)
     planner: Planner = field(default_factory=absent)
     networks: Networks = field(default_factory=absent)
     name: str = "tiktok"
@@ -61,12 +68,15 @@ def build(
     missing client key or secret is only refused by the OAuth calls.
     """
     client = Client(config.read(settings), make_clients(transport), clock)
+    business = build_business(settings, client.clients, clock=clock, redirect_error=redirect_error)
     videos = TikTokVideos(client)
     return TikTok(
         authorization=TikTokAuthorization(client, clock),
-        accounts=TikTokAccounts(client),
-        videos=videos,
+        authorizations={GrantKind.BUSINESS_ACCOUNT: business.authorization},
+        accounts=AccountsByKind(TikTokAccounts(client), business.accounts),
+        videos=VideosByKind(videos, business.videos),
         publishing=TikTokPublishing(client, videos),
-        webhooks=TikTokWebhooks(client.config),
+        webhooks=TikTokWebhooks(client.config, business.client.config),
+        engagement=business.engagement,
         client=client,
     )

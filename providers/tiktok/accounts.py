@@ -11,10 +11,11 @@ from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.accounts import CreatorInfo, Profile, ProfilePart
 from providers.models.grants import AccessToken
-from providers.tiktok import creators, wire
+from providers.tiktok import creators
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, contract
+from providers.tiktok_common import values
 
 PATH = "/v2/user/info/"
 AVATARS = ("avatar_url", "avatar_url_100", "avatar_large_url")
@@ -95,22 +96,22 @@ def _fields(parts: Set[ProfilePart], identify: bool) -> list[str]:
 
 def read_profile(user: Mapping[str, Any], missing: frozenset[ProfilePart]) -> Profile:
     """Parse TikTok's user object; without the basic scope it has no id, and `provider_account_id` is empty."""
-    avatars = {name: wire.text(user, name) for name in AVATARS if wire.text(user, name)}
+    avatars = {name: values.text(user, name) for name in AVATARS if values.text(user, name)}
     return Profile(
-        provider_account_id=wire.identifier(user.get("open_id")),
+        provider_account_id=values.identifier(user.get("open_id")),
         platform="tiktok",
-        display_name=wire.text(user, "display_name"),
-        username=wire.text(user, "username"),
-        bio=wire.text(user, "bio_description"),
+        display_name=values.text(user, "display_name"),
+        username=values.text(user, "username"),
+        bio=values.text(user, "bio_description"),
         avatar_uri=next(iter(avatars.values()), ""),
         avatar_uris=avatars,
-        profile_uri=wire.text(user, "profile_deep_link"),
-        union_id=wire.identifier(user.get("union_id")),
+        profile_uri=values.text(user, "profile_deep_link"),
+        union_id=values.identifier(user.get("union_id")),
         verified=strict_json.flag(user, "is_verified"),
-        follower_count=wire.count(user, "follower_count"),
-        following_count=wire.count(user, "following_count"),
-        like_count=wire.count(user, "likes_count"),
-        video_count=wire.count(user, "video_count"),
+        follower_count=values.count(user, "follower_count"),
+        following_count=values.count(user, "following_count"),
+        like_count=values.count(user, "likes_count"),
+        video_count=values.count(user, "video_count"),
         missing=missing,
         raw=dict(user),
     )

@@ -6,7 +6,7 @@ Never stores or logs a token.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -19,10 +19,11 @@ from providers.interface.access import Access
 from providers.models.grants import ConsentRequest, Grant, GrantKind
 from providers.models.secret import Secret
 from providers.scopes import bounded
-from providers.tiktok import wire
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, header_log_id, oauth_refusal, redirect_error, unreadable
+from providers.tiktok_common import values
+from providers.tiktok_common.grants import read_grant
 
 # In the order a consent page should ask for them ("Scopes Overview").
 SCOPES = (
@@ -35,10 +36,6 @@ SCOPES = (
 )
 TOKEN_PATH = "/v2/oauth/token/"  # noqa: S105 - a path
 REVOKE_PATH = "/v2/oauth/revoke/"
-# Used if TikTok omits `expires_in`: short enough to be refreshed soon, long enough to avoid a refresh loop. Refusing
-# the answer would lose a refresh token that has just replaced the old one.
-FALLBACK_LIFETIME = timedelta(hours=1)
-_MAX_LIFETIME = timedelta(days=3650)
 
 
 def code_challenge(verifier: Secret) -> str:
@@ -146,7 +143,14 @@ class TikTokAuthorization:
         """Call the token endpoint and parse the pair; lifetimes count from before the call, to be on the safe side."""
         start = self._clock()
         answer, secrets = await self._post(TOKEN_PATH, fields, secret_fields)
-        return _read_grant(_checked_body(answer, secrets), answer, start, secrets)
+        return read_grant(
+            _checked_body(answer, secrets),
+            start,
+            provider=PROVIDER,
+            refresh_lifetime="refresh_expires_in",
+            log_id=header_log_id(answer, secrets),
+            http_status=answer.status,
+        )
 
     async def _post(
         self, path: str, fields: Mapping[str, str], secret_fields: tuple[str, ...]
@@ -185,50 +189,18 @@ def _checked_body(answer: Answer, secrets: tuple[Secret, ...]) -> dict[str, Any]
 def _refused(root: dict[str, Any], answer: Answer, secrets: tuple[Secret, ...]) -> ProviderError | None:
     """Return the error of a refusal in any of its three shapes: flat, enveloped, v1."""
     error, envelope, data = (
-        wire.text(root, "error"),
+        values.text(root, "error"),
         strict_json.mapping(root, "error"),
         strict_json.mapping(root, "data"),
     )
-    log_id = wire.text(root, "log_id") or wire.text(root, "logid")
+    log_id = values.text(root, "log_id") or values.text(root, "logid")
     if error:
-        return oauth_refusal(answer, error, wire.text(root, "error_description"), log_id, secrets)
-    code = wire.text(envelope, "code")
+        return oauth_refusal(answer, error, values.text(root, "error_description"), log_id, secrets)
+    code = values.text(envelope, "code")
     if code and code != "ok":
-        log_id = wire.text(envelope, "log_id") or log_id
-        return oauth_refusal(answer, code, wire.text(envelope, "message"), log_id, secrets)
+        log_id = values.text(envelope, "log_id") or log_id
+        return oauth_refusal(answer, code, values.text(envelope, "message"), log_id, secrets)
     old_code = strict_json.integer(data.get("error_code"))
     if old_code:
-        return oauth_refusal(answer, str(old_code), wire.text(data, "description"), log_id, secrets)
+        return oauth_refusal(answer, str(old_code), values.text(data, "description"), log_id, secrets)
     return None
-
-
-def _read_grant(data: Mapping[str, Any], answer: Answer, start: datetime, secrets: tuple[Secret, ...]) -> Grant:
-    """Parse a pair of tokens; raises Ambiguous without a usable access token: TikTok may have replaced the old one."""
-    access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
-    if not strict_json.is_token(access_token):
-        raise broken(
-            "TikTok's grant holds no access token.",
-            write=True,
-            provider=PROVIDER,
-            log_id=header_log_id(answer, secrets),
-            http_status=answer.status,
-        )
-    renewable = strict_json.is_token(refresh_token)
-    lifetime = _lifetime(data, "refresh_expires_in")
-    return Grant(
-        access_token=Secret(str(access_token)),
-        access_expire_time=start + (_lifetime(data, "expires_in") or FALLBACK_LIFETIME),
-        refresh_token=Secret(str(refresh_token)) if renewable else None,
-        refresh_expire_time=start + lifetime if renewable and lifetime else None,
-        scopes=tuple(dict.fromkeys(part.strip() for part in wire.text(data, "scope").split(",") if part.strip())),
-        subject=wire.identifier(data.get("open_id")),
-    )
-
-
-def _lifetime(data: Mapping[str, Any], key: str) -> timedelta | None:
-    """Return a lifetime sent in seconds, as a number or a numeric string; None if it is not usable."""
-    value = data.get(key)
-    seconds = strict_json.integer(int(value) if isinstance(value, float) else value)
-    if seconds is None or seconds <= 0:
-        return None
-    return min(timedelta(seconds=min(seconds, 10**10)), _MAX_LIFETIME)

@@ -7,6 +7,8 @@ API".
 from datetime import timedelta
 
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
+from providers.models.grants import GrantKind
+from providers.tiktok_business.capabilities import QUOTAS, RULES
 
 _FULL = Cell(Support.FULL)
 _MINUTE = timedelta(minutes=1)
@@ -14,7 +16,8 @@ _DAY = timedelta(days=1)
 _DIRECT = frozenset({"direct:file", "direct:pull", "direct:photos"})
 _INBOX = frozenset({"creator_inbox:file", "creator_inbox:pull", "creator_inbox:photos"})
 _ONE = "A grant of TikTok's is one account: {0}"
-_BUSINESS = "TikTok's user API has no {0}; the Business API has, which is not built yet."
+_ADS = "TikTok's user API has no {0}; the API for Business has, which is not built yet."
+_BUSINESS = "With a grant of the kind GRANT_KIND_BUSINESS_ACCOUNT. {0}"
 
 TABLE = CapabilityTable(
     provider="tiktok",
@@ -48,15 +51,21 @@ TABLE = CapabilityTable(
         Capability.POST_CANCEL: Cell(Support.PARTIAL, "TikTok stops what it is still fetching itself, nothing else."),
         Capability.POST_DELETE: Cell(Support.IMPOSSIBLE, "TikTok has no call that deletes a post."),
         Capability.METRICS: Cell(Support.PARTIAL, "Views, likes, comments and shares of public videos."),
-        Capability.ACCOUNT_METRICS: Cell(Support.NOT_YET, _BUSINESS.format("figures of a span of days")),
-        Capability.COMMENT_LIST: Cell(Support.NOT_YET, _BUSINESS.format("comments")),
-        Capability.COMMENT_REPLY: Cell(Support.NOT_YET, _BUSINESS.format("comments")),
-        Capability.COMMENT_MODERATE: Cell(Support.NOT_YET, _BUSINESS.format("comments")),
+        Capability.ACCOUNT_METRICS: Cell(
+            Support.PARTIAL, _BUSINESS.format("Each day of the last 60; TikTok counts a day one or two days later.")
+        ),
+        Capability.COMMENT_LIST: Cell(Support.PARTIAL, _BUSINESS.format("Below the account's own posts.")),
+        Capability.COMMENT_REPLY: Cell(Support.PARTIAL, _BUSINESS.format("Words only; answers are one level deep.")),
+        Capability.COMMENT_MODERATE: Cell(Support.PARTIAL, _BUSINESS.format("Below the account's own posts.")),
+        Capability.COMMENT_HIDE: Cell(Support.PARTIAL, _BUSINESS.format("Below the account's own posts.")),
+        Capability.COMMENT_DELETE: Cell(
+            Support.PARTIAL, _BUSINESS.format("What the account itself wrote; that of others can be hidden.")
+        ),
         Capability.PLANNER_LABELS: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
         Capability.POST_IMPORT: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
         Capability.WEBHOOKS: _FULL,
-        Capability.ADS: Cell(Support.NOT_YET, _BUSINESS.format("ads")),
-        Capability.AUDIENCES: Cell(Support.NOT_YET, _BUSINESS.format("audiences")),
+        Capability.ADS: Cell(Support.NOT_YET, _ADS.format("ads")),
+        Capability.AUDIENCES: Cell(Support.NOT_YET, _ADS.format("audiences")),
     },
     grants={
         "can_read_profile": frozenset({"user.info.basic", "user.info.profile"}),
@@ -67,6 +76,8 @@ TABLE = CapabilityTable(
         "can_upload_drafts": frozenset({"video.upload"}),
     },
     profile_scopes={"basic": "user.info.basic", "profile": "user.info.profile", "stats": "user.info.stats"},
+    kinds=(GrantKind.USER, GrantKind.BUSINESS_ACCOUNT),
+    kind_rules={GrantKind.BUSINESS_ACCOUNT: RULES},
     limits=Limits(
         max_caption_units=2200,
         max_photos=35,
@@ -108,5 +119,6 @@ TABLE = CapabilityTable(
         # No number is promised, and other applications count too: what a refusal shows is learned.
         QuotaRule("posts_per_day", 0, _DAY, "account", spent_by=_DIRECT),
         QuotaRule("active_creators", 0, _DAY, "provider", spent_by=_DIRECT),
+        *QUOTAS,
     ),
 )

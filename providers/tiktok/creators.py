@@ -11,9 +11,9 @@ from providers.errors import ContractBroken, CreatorBlocked, DailyCapReached, Pr
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.accounts import CreatorInfo, PrivacyLevel
-from providers.tiktok import wire
 from providers.tiktok.client import Client
 from providers.tiktok.errors import contract
+from providers.tiktok_common import values
 
 PATH = "/v2/post/publish/creator_info/query/"
 PRIVACY = {
@@ -60,12 +60,12 @@ def _is_block(refusal: ProviderError) -> bool:
 
 def read_creator(data: Mapping[str, Any], fetched: datetime) -> CreatorInfo:
     """Parse TikTok's creator info; unknown privacy options are only in `raw`."""
-    options = [option for option in wire.items(data, "privacy_level_options") if isinstance(option, str)]
-    seconds = wire.count(data, "max_video_post_duration_sec")
+    options = [option for option in values.items(data, "privacy_level_options") if isinstance(option, str)]
+    seconds = values.count(data, "max_video_post_duration_sec")
     return CreatorInfo(
-        nickname=wire.text(data, "creator_nickname"),
-        username=wire.text(data, "creator_username"),
-        avatar_uri=wire.text(data, "creator_avatar_url"),
+        nickname=values.text(data, "creator_nickname"),
+        username=values.text(data, "creator_username"),
+        avatar_uri=values.text(data, "creator_avatar_url"),
         privacy_levels=tuple(dict.fromkeys(_LEVELS[option] for option in options if option in _LEVELS)),
         comment_disabled=strict_json.flag(data, "comment_disabled"),
         duet_disabled=strict_json.flag(data, "duet_disabled"),

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from providers.capabilities import Support
+from providers.checked_publishing import needed_capabilities
 from providers.errors import OptionUnsupported
 from providers.http.exchange import broken
 from providers.http.urls import check_url
@@ -29,6 +31,9 @@ from providers.tiktok import publish_body, upload, wire
 from providers.tiktok.client import Client
 from providers.tiktok.errors import CAPS, PROVIDER, contract, failure_kind
 from providers.tiktok.videos import TikTokVideos, video_uri
+from providers.tiktok_business.capabilities import PLATFORM as BUSINESS_PLATFORM
+from providers.tiktok_business.capabilities import missing
+from providers.tiktok_common import values
 
 DIRECT_PATH = "/v2/post/publish/video/init/"
 INBOX_PATH = "/v2/post/publish/inbox/video/init/"
@@ -38,6 +43,7 @@ CANCEL_PATH = "/v2/post/publish/cancel/"
 # "Upload Video": the URL is valid for one hour, and the whole upload must finish within it.
 UPLOAD_LIFETIME = timedelta(hours=1)
 LISTED = 20
+_USER_ONLY = "Posts of such an account go out through a connection with a user's grant; name that account."
 PHASES = {
     "PROCESSING_UPLOAD": PublishPhase.RECEIVING,
     "PROCESSING_DOWNLOAD": PublishPhase.RECEIVING,
@@ -57,6 +63,8 @@ class TikTokPublishing:
 
     def check(self, request: PublishRequest) -> None:
         """Refuse, without any call, what TikTok cannot do or would silently ignore; see the interface."""
+        if request.platform == BUSINESS_PLATFORM:
+            raise missing(next(needed_capabilities(request)), _USER_ONLY, Support.NOT_YET)
         publish_body.check(request)
 
     async def begin(self, access: Access, request: PublishRequest) -> Begun:
@@ -127,7 +135,7 @@ class TikTokPublishing:
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
         """Return the status of a publish; a failed post is a result, not an error."""
         envelope = await self._client.read(access, STATUS_PATH, body={"publish_id": publish_id}, retry=False)
-        if not wire.text(envelope.data, "status"):
+        if not values.text(envelope.data, "status"):
             raise contract("TikTok's publish status has no status.", envelope)
         return read_status(envelope)
 
@@ -137,7 +145,7 @@ class TikTokPublishing:
 
     def _begun(self, envelope: wire.Envelope) -> tuple[str, Secret]:
         """Parse the answer to the init of a file; the upload URL is checked before it is returned."""
-        publish_id, url = wire.identifier(envelope.data.get("publish_id")), wire.text(envelope.data, "upload_url")
+        publish_id, url = values.identifier(envelope.data.get("publish_id")), values.text(envelope.data, "upload_url")
         if not publish_id or not url:
             raise broken(
                 "TikTok accepted the video without saying where to send it.",
@@ -156,7 +164,7 @@ def _video_path(mode: PostMode) -> str:
 
 def _publish_id(envelope: wire.Envelope) -> str:
     """Parse the answer to the init of a pull; raises Ambiguous without an id, because the pull may have started."""
-    publish_id = wire.identifier(envelope.data.get("publish_id"))
+    publish_id = values.identifier(envelope.data.get("publish_id"))
     if not publish_id:
         text = "TikTok accepted the post without saying under which id."
         raise broken(text, write=True, provider=PROVIDER, log_id=envelope.log_id)
@@ -166,13 +174,13 @@ def _publish_id(envelope: wire.Envelope) -> str:
 def read_status(envelope: wire.Envelope) -> PublishStatus:
     """Parse TikTok's status; an undocumented state means that the publish is still running."""
     data = envelope.data
-    vendor_status, fail_code = wire.text(data, "status"), wire.text(data, "fail_reason")
+    vendor_status, fail_code = values.text(data, "status"), values.text(data, "fail_reason")
     phase = PHASES.get(vendor_status, PublishPhase.RUNNING)
     failed = phase is PublishPhase.FAILED
-    received = wire.count(data, "uploaded_bytes")
+    received = values.count(data, "uploaded_bytes")
     return PublishStatus(
         phase=phase,
-        received=wire.count(data, "downloaded_bytes") if received is None else received,
+        received=values.count(data, "downloaded_bytes") if received is None else received,
         post_ids=post_ids(data),
         fail_code=fail_code if failed else "",
         fail_kind=failure_kind(fail_code) if failed else None,
@@ -188,5 +196,5 @@ def post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
     "Get Post Status" (developers.tiktok.com, 2026-11-20) misspells the field `publicaly_…`; both spellings are read.
     """
     lists = [data.get(name) or [] for name in ("publicaly_available_post_id", "publicly_available_post_id")]
-    ids = (wire.identifier(item) for each in lists for item in (each if isinstance(each, list) else [each]))
+    ids = (values.identifier(item) for each in lists for item in (each if isinstance(each, list) else [each]))
     return tuple(dict.fromkeys(item for item in ids if item))

@@ -15,6 +15,7 @@ from providers.models.videos import Video, VideoMetrics, VideoPage
 from providers.tiktok import wire
 from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, contract
+from providers.tiktok_common import values
 
 PATH = "/v2/video/list/"
 QUERY_PATH = "/v2/video/query/"
@@ -74,29 +75,29 @@ class TikTokVideos:
 
 
 def _videos(envelope: wire.Envelope, fetched: datetime, metrics: bool) -> tuple[Video, ...]:
-    found = wire.items(envelope.data, "videos")
-    if any(not isinstance(item, dict) or not wire.identifier(item.get("id")) for item in found):
+    found = values.items(envelope.data, "videos")
+    if any(not isinstance(item, dict) or not values.identifier(item.get("id")) for item in found):
         raise contract("TikTok showed a video without an id.", envelope)
     return tuple(read_video(item, fetched, metrics) for item in found)
 
 
 def read_video(item: Mapping[str, Any], fetched: datetime, metrics: bool) -> Video:
     """Parse TikTok's video object."""
-    cover, seconds = wire.text(item, "cover_image_url"), wire.count(item, "duration")
+    cover, seconds = values.text(item, "cover_image_url"), values.count(item, "duration")
     return Video(
-        provider_video_id=wire.identifier(item.get("id")),
-        title=wire.text(item, "title"),
-        description=wire.text(item, "video_description"),
-        share_uri=wire.text(item, "share_url"),
-        embed_uri=wire.text(item, "embed_link"),
+        provider_video_id=values.identifier(item.get("id")),
+        title=values.text(item, "title"),
+        description=values.text(item, "video_description"),
+        share_uri=values.text(item, "share_url"),
+        embed_uri=values.text(item, "embed_link"),
         cover_uri=cover,
         cover_expire_time=fetched + COVER_LIFETIME if cover else None,
         duration=timedelta(seconds=seconds) if seconds is not None and seconds <= _MAX_DURATION else None,
         width=_pixels(item, "width"),
         height=_pixels(item, "height"),
         # Seconds here, milliseconds in the cursor.
-        publish_time=wire.seconds_time(item.get("create_time")),
-        metrics=VideoMetrics(*(wire.count(item, name) for name in METRIC_FIELDS)) if metrics else None,
+        publish_time=values.seconds_time(item.get("create_time")),
+        metrics=VideoMetrics(*(values.count(item, name) for name in METRIC_FIELDS)) if metrics else None,
         raw=dict(item),
     )
 
@@ -119,12 +120,12 @@ def _cursor(cursor: str) -> int:
 
 def _next(data: Mapping[str, Any], sent: str) -> str:
     """Return the next cursor; empty at the end, or if the cursor does not advance, which would loop forever."""
-    cursor = wire.count(data, "cursor")
+    cursor = values.count(data, "cursor")
     moved = cursor is not None and cursor > 0 and str(cursor) != sent
     return str(cursor) if strict_json.flag(data, "has_more") and moved else ""
 
 
 def _pixels(item: Mapping[str, Any], key: str) -> int:
     """Return a number of pixels, 0 if it is missing or out of range."""
-    pixels = wire.count(item, key) or 0
+    pixels = values.count(item, key) or 0
     return pixels if pixels < 2**31 else 0

@@ -16,10 +16,13 @@ from typing import Any
 from providers.errors import WebhookRefused
 from providers.http import strict_json
 from providers.models.publishing import PostMode
+from providers.models.secret import Secret
 from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
-from providers.tiktok import wire
 from providers.tiktok.config import Config
 from providers.tiktok.errors import CAPS, PROVIDER, failure_kind
+from providers.tiktok_business.config import Config as BusinessConfig
+from providers.tiktok_business.webhooks import read_notice
+from providers.tiktok_common import values
 
 # The documentation spells it TikTok-Signature and, in its sample, Tiktok-Signature.
 HEADER = "tiktok-signature"
@@ -31,6 +34,8 @@ _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 
 KINDS = {
     "authorization.removed": WebhookKind.GRANT_REMOVED,
+    # Of the API for Business.
+    "comment.update": WebhookKind.COMMENT,
     "post.publish.failed": WebhookKind.PUBLISH_FAILED,
     "post.publish.complete": WebhookKind.PUBLISHED,
     "post.publish.inbox_delivered": WebhookKind.AWAITING_CREATOR,
@@ -57,11 +62,12 @@ REMOVED = {
 
 
 class TikTokWebhooks:
-    """Webhooks of one TikTok application."""
+    """Webhooks of the operator's TikTok applications, which all deliver to one address."""
 
-    def __init__(self, config: Config) -> None:
-        """Verify with the application's key, secret and time window."""
+    def __init__(self, config: Config, business: BusinessConfig) -> None:
+        """Verify with each application's key and secret, and the time window."""
         self._config = config
+        self._business = business
 
     @property
     def redelivery_status(self) -> int:
@@ -73,23 +79,35 @@ class TikTokWebhooks:
 
         TikTok prescribes no window and may repeat a delivery with its old timestamp, so the window is configurable.
         """
-        client_key, secret = self._config.application()
+        applications = self._applications()
         if len(body) > MAX_BODY_BYTES:
             raise _refused("The delivery is too large.", UNREADABLE)
         sent, digest = _signature(headers.get(HEADER, ""))
-        expected = hmac.new(secret.reveal().encode(), f"{sent}.".encode() + body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), digest.lower().encode()):
+        # Every secret is tried, so that the time says nothing about which one it was.
+        signers = [key for key, secret in applications if _is_signed(secret, sent, body, digest)]
+        if not signers:
             raise _refused("The delivery's signature is wrong.", "signature_wrong")
         if abs(now.timestamp() - int(sent)) > self._config.webhook_window.total_seconds():
             raise _refused("The delivery was signed too long ago, or in the future.", "signature_stale")
         root = _root(body)
-        if not hmac.compare_digest(wire.text(root, "client_key").encode(), client_key.encode()):
+        if not any(hmac.compare_digest(values.text(root, "client_key").encode(), key.encode()) for key in signers):
             raise _refused("The delivery is for another application.", "application_wrong")
         return _webhook(root)
+
+    def _applications(self) -> list[tuple[str, Secret]]:
+        """Return key and secret of each application that is set up; raises Misconfigured if none is."""
+        business = self._business
+        both = [(self._config.client_key, self._config.client_secret), (business.app_id, business.secret)]
+        return [(key, secret) for key, secret in both if key and secret] or [self._config.application()]
 
     def parse(self, body: bytes) -> Webhook:
         """Parse a delivery that was verified before; see the interface."""
         return _webhook(_root(body))
+
+
+def _is_signed(secret: Secret, sent: str, body: bytes, digest: str) -> bool:
+    expected = hmac.new(secret.reveal().encode(), f"{sent}.".encode() + body, hashlib.sha256).hexdigest()
+    return hmac.compare_digest(expected.encode(), digest.lower().encode())
 
 
 def _signature(value: str) -> tuple[str, str]:
@@ -115,28 +133,33 @@ def _root(body: bytes) -> dict[str, Any]:
 
 
 def _webhook(root: Mapping[str, Any]) -> Webhook:
-    event = wire.text(root, "event").strip()
+    event = values.text(root, "event").strip()
     if not 0 < len(event) <= MAX_EVENT:
         raise _refused("The delivery names no event.", UNREADABLE)
     kind = KINDS.get(event, WebhookKind.UNKNOWN)
     content = _content(root.get("content"), required=kind is not WebhookKind.UNKNOWN)
-    subject = wire.identifier(root.get("user_openid"))
-    publish_id, post_id = (wire.identifier(content.get(name)) for name in ("publish_id", "post_id"))
+    subject = values.identifier(root.get("user_openid"))
+    publish_id, post_id = (values.identifier(content.get(name)) for name in ("publish_id", "post_id"))
+    notice = read_notice(content) if kind is WebhookKind.COMMENT else None
+    if kind is WebhookKind.COMMENT and notice is None:
+        # An action that this version does not know: kept and shown, like an unknown event.
+        kind = WebhookKind.UNKNOWN
     _check_ids(kind, subject, publish_id)
     failed = kind is WebhookKind.PUBLISH_FAILED
-    reason = wire.text(content, "reason")[:MAX_EVENT] if failed else ""
+    reason = values.text(content, "reason")[:MAX_EVENT] if failed else ""
     return Webhook(
         kind=kind,
         event=event,
         subject=subject,
         dedupe_key=_dedupe_key(kind, root, event, subject, publish_id, post_id),
-        occur_time=wire.seconds_time(root.get("create_time")),
+        occur_time=values.seconds_time(root.get("create_time")),
         publish_id=publish_id,
         post_id=post_id,
         mode=_mode(kind, content),
         reason=_why_removed(content) if kind is WebhookKind.GRANT_REMOVED else reason,
         fail_kind=failure_kind(reason) if failed else None,
         fail_quota=CAPS.get(reason, "") if failed else "",
+        comment=notice,
         raw=content,
     )
 
@@ -165,7 +188,7 @@ def _check_ids(kind: WebhookKind, subject: str, publish_id: str) -> None:
         return
     if not subject:
         raise _refused("The delivery names no user.", UNREADABLE)
-    if kind is not WebhookKind.GRANT_REMOVED and not publish_id:
+    if kind not in (WebhookKind.GRANT_REMOVED, WebhookKind.COMMENT) and not publish_id:
         raise _refused("The delivery names no publish id.", UNREADABLE)
 
 
@@ -176,7 +199,7 @@ def _mode(kind: WebhookKind, content: Mapping[str, Any]) -> str:
     """
     if kind is WebhookKind.AWAITING_CREATOR:
         return PostMode.CREATOR_INBOX.value
-    return MODES.get(wire.text(content, "publish_type"), "")
+    return MODES.get(values.text(content, "publish_type"), "")
 
 
 def _why_removed(content: Mapping[str, Any]) -> str:
@@ -191,10 +214,11 @@ def _dedupe_key(
 ) -> str:
     """Hash what identifies an event: TikTok sends no event id.
 
-    For an unknown event the whole content is included: two of them in one second may be about different things.
+    For an unknown event, and one of a comment, the whole content is included: two of them in one second may be about
+    different things.
     """
     parts = [event, subject, publish_id, post_id, root.get("create_time")]
-    if kind is WebhookKind.UNKNOWN:
+    if kind in (WebhookKind.UNKNOWN, WebhookKind.COMMENT):
         parts.append(root.get("content"))
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

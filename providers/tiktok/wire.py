@@ -1,14 +1,13 @@
-"""Defensive parsing of TikTok's JSON: envelopes, and single values that have the expected type or are left out.
+"""Defensive parsing of the envelope of TikTok's v2 API.
 
 Owns parsing only. Does not know what a code means, nor what a call was for.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from providers.http import strict_json
+from providers.tiktok_common.values import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +31,3 @@ def envelope(body: bytes) -> Envelope:
         # The reference tables say logid, every example log_id (developers.tiktok.com, read 2026-11-20).
         log_id=text(error, "log_id") or text(error, "logid"),
     )
-
-
-def items(source: Mapping[str, Any], key: str) -> list[Any]:
-    """Return the list under `key`, or an empty list."""
-    value = source.get(key)
-    return value if isinstance(value, list) else []
-
-
-def text(source: Mapping[str, Any], key: str) -> str:
-    """Return the string under `key`, or an empty string."""
-    value = source.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def count(source: Mapping[str, Any], key: str) -> int | None:
-    """Return the non-negative 64-bit integer under `key`, sent as number or string; None, never 0, if there is none."""
-    number = strict_json.integer(source.get(key))
-    return number if number is not None and number >= 0 else None
-
-
-def identifier(value: object) -> str:
-    """Return an id sent as string or integer as its exact string, else an empty string.
-
-    A float is not accepted: it has already lost digits.
-    """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if 0 < value < strict_json.INT64 * 2 else ""
-    return strict_json.opaque_id(value)
-
-
-def seconds_time(value: object) -> datetime | None:
-    """Return seconds since 1970 as an aware time, None if out of range."""
-    number = strict_json.integer(value)
-    if number is None or number <= 0:
-        return None
-    try:
-        return datetime.fromtimestamp(number, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -18,6 +18,8 @@ WITHOUT_REQUEST_ID = {
     "PostService.RefreshPost",
     "EngagementService.LikeComment",
     "EngagementService.UnlikeComment",
+    "EngagementService.HideComment",
+    "EngagementService.UnhideComment",
     "WebhookEndpointService.TestWebhookEndpoint",
 }
 

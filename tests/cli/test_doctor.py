@@ -53,6 +53,8 @@ def test_nothing_is_wrong_with_a_good_configuration(database_url: str, tmp_path:
         ({"public_url": "http://social.example"}, "GATEWAY_PUBLIC_URL"),
         ({"tiktok_client_secret": ""}, "GATEWAY_TIKTOK_CLIENT_SECRET not set"),
         ({"tiktok_api_url": "https://tiktok.example"}, "GATEWAY_TIKTOK_UPLOAD_HOSTS"),
+        ({"tiktok_business_app_id": "7000"}, "GATEWAY_TIKTOK_BUSINESS_SECRET not set"),
+        ({"tiktok_business_scopes": "business.creator.insights"}, "GATEWAY_TIKTOK_BUSINESS_SCOPES"),
         ({"highlevel_client_id": "65f0-app"}, "GATEWAY_HIGHLEVEL_CLIENT_SECRET not set"),
         ({"highlevel_client_secret": "canary-secret"}, "GATEWAY_HIGHLEVEL_CLIENT_ID not set"),
         ({"highlevel_api_version": "v1"}, "GATEWAY_HIGHLEVEL_API_VERSION"),

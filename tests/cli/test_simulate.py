@@ -40,7 +40,7 @@ def ask(url: str, **headers: str) -> Any:
         return json.load(answer)
 
 
-@pytest.mark.parametrize("vendor", ["tiktok", "highlevel"])
+@pytest.mark.parametrize("vendor", ["tiktok", "tiktok-business", "highlevel"])
 def test_it_says_where_it_is_and_can_be_told(vendor: str) -> None:
     """Its first line is its address, its control plane answers there, and one signal ends it."""
     with simulating(vendor) as (url, running):
@@ -49,7 +49,7 @@ def test_it_says_where_it_is_and_can_be_told(vendor: str) -> None:
         assert 0 == running.wait(15)
 
 
-@pytest.mark.parametrize("vendor", ["tiktok", "highlevel"])
+@pytest.mark.parametrize("vendor", ["tiktok", "tiktok-business", "highlevel"])
 def test_a_port_that_is_taken_is_said_in_a_sentence(vendor: str) -> None:
     """A second simulator on one port says so, without a traceback."""
     import socket

@@ -72,6 +72,11 @@ def test_the_demo_publishes_a_video(temporary: Path) -> None:
     states = [state.partition(",")[0] for state in re.findall(r"^  state +(\S.*)$", done.stdout, re.MULTILINE)]
     assert ["QUEUED", "PUBLISHED"] == [states[0], states[-1]]
     assert PUBLISHED in done.stdout
+    assert ("SUCCEEDED: 1 video, 2 comments", True) == (
+        facts["sync"],
+        facts["answered"].startswith("Yes, from seven to noon."),
+    )
+    assert re.search(r"[▁▂▃▄▅▆▇█]{2}", facts["views"])
     assert [] == [command for command in commands.after() if command not in done.stdout]
 
 

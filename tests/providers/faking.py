@@ -151,6 +151,7 @@ class Renewing(Counting):
             grant.access_expire_time,
             subject=grant.subject,
             settings=grant.settings,
+            kind=grant.kind,
         )
 
     async def renew_refused_token(self, used: AccessToken) -> AccessToken:

@@ -16,7 +16,7 @@ from tests.providers.tiktok.support import NOW, SETTINGS
 FACETS: dict[str, type] = {
     name: get_type_hints(declared.fget)["return"]
     for name, declared in vars(Provider).items()
-    if isinstance(declared, property) and name not in ("name", "table")
+    if isinstance(declared, property) and name not in ("name", "table", "authorizations")
 }
 
 
@@ -62,7 +62,7 @@ def test_what_is_not_in_the_table_cannot_be_used() -> None:
     """A name without a row does not reach the provider, even if the provider has it."""
     provider: Any = build("tiktok", SETTINGS, clock=lambda: NOW)
 
-    assert hasattr(provider.videos, "_client")
-    assert not hasattr(checked(provider).videos, "_client")
+    assert hasattr(provider.publishing, "_client")
+    assert not hasattr(checked(provider).publishing, "_client")
     with pytest.raises(AttributeError, match="download"):
         _ = checked(provider).videos.download  # type: ignore[attr-defined]

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from socialgateway.v1 import account_pb2, post_pb2
-from storage import imports
+from storage import engagement_syncs, imports
+from storage.engagement_syncs import SyncRow
 from storage.imports import ImportRow
-from storage.states import ImportState
+from storage.states import ImportState, SyncState
 from tests.fixtures.client import METHODS
 from tests.fixtures.consent import query_of
 from tests.fixtures.settings import REDIRECT_URI
@@ -19,6 +20,7 @@ from tests.security.recorded import RecordedGateway
 
 ABSENT = "absent"
 VIDEO_ID = 7602997517160123666
+SYNC_ID = "s1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ async def make(recorded: RecordedGateway, key: str) -> Things:
     names = (journey.connection, journey.account, upload, post.name)
     connection, account, upload, post_id = (name.rpartition("/")[2] for name in names)
     imported = await _imported(recorded, connection=connection, accounts=[account], upload=upload)
+    await _synced(recorded)
     made = await recorded.call(
         "WebhookEndpointService/CreateWebhookEndpoint", key=key, parent="locations/l1", webhook_endpoint=NEW_ENDPOINT
     )
@@ -74,6 +77,14 @@ async def _imported(recorded: RecordedGateway, **values: Any) -> str:
     async with recorded.gateway.domain.db.transaction() as tx:
         await imports.insert(tx, row)
     return row.id
+
+
+async def _synced(recorded: RecordedGateway) -> None:
+    """Insert an engagement sync that ended: of one that is made here nothing would be read."""
+    now = recorded.gateway.domain.clock()
+    row = SyncRow(location="l1", id=SYNC_ID, state=SyncState.SUCCEEDED, create_time=now, end_time=now)
+    async with recorded.gateway.domain.db.transaction() as tx:
+        await engagement_syncs.insert(tx, row, [])
 
 
 PARENT = "locations/{location}"
@@ -122,6 +133,12 @@ VALUES: dict[str, dict[str, Any]] = {
     "EngagementService/QueryMetrics": {"parent": ACCOUNT},
     "EngagementService/QueryPostMetrics": {"name": POST},
     "EngagementService/UnlikeComment": {"name": COMMENT},
+    "EngagementService/HideComment": {"name": COMMENT},
+    "EngagementService/UnhideComment": {"name": COMMENT},
+    "EngagementService/DeleteComment": {"name": COMMENT},
+    "EngagementService/CreateEngagementSync": {"parent": PARENT, "engagement_sync": {"account": ACCOUNT}},
+    "EngagementService/GetEngagementSync": {"name": f"{PARENT}/engagementSyncs/{SYNC_ID}"},
+    "EngagementService/ListEngagementSyncs": {"parent": PARENT},
     "EventService/ListEvents": {"parent": PARENT},
     # A stream that is accepted would not end.
     "EventService/StreamEvents": {"parent": PARENT, "start_cursor": "none of ours"},

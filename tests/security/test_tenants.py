@@ -39,9 +39,11 @@ NETWORKS = {
 
 UNABLE = {
     "EngagementService/CreateComment",
+    "EngagementService/HideComment",
     "EngagementService/LikeComment",
     "EngagementService/ListComments",
     "EngagementService/QueryMetrics",
+    "EngagementService/UnhideComment",
     "EngagementService/UnlikeComment",
     "PlannerService/ListCategories",
     "PlannerService/ListTags",
@@ -124,10 +126,12 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
 
     # A grant of TikTok's is one account, a made-up code is no code and a made-up cursor no cursor, a queued post cannot
     # be retried, one that was called back not changed, a complete upload takes no more bytes, what a post needs stays,
-    # a video is no file of posts, an import that failed cannot be finalized, and a post that is not out has no figures.
+    # a video is no file of posts, an import that failed cannot be finalized, a post that is not out has no figures, and
+    # after a disconnect, which comes first, no comment can be deleted.
     expected = {
         **dict.fromkeys(NETWORKS | UNABLE, "CAPABILITY_MISSING"),
         "EventService/StreamEvents": "CURSOR_INVALID",
+        "EngagementService/DeleteComment": "REAUTHORIZATION_REQUIRED",
         "PlannerService/CreatePostImport": "MEDIA_INVALID",
         "PlannerService/FinalizePostImport": "STATE_FORBIDS",
         "ConnectionService/CompleteConnection": "AUTHORIZATION_DENIED",

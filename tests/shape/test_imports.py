@@ -60,6 +60,8 @@ FORBIDDEN = {
     "gateway.domain.credentials.tokens": "gateway.domain.context",
     "providers.simulators.app": "providers.tiktok",
     "providers.highlevel.client": "providers.tiktok",
+    "providers.tiktok_common.values": "providers.tiktok_business",
+    "providers.highlevel.wire": "providers.tiktok_common",
 }
 
 
@@ -98,6 +100,8 @@ def layout(folder: Path) -> None:
         "gateway",
         "providers",
         "providers/tiktok",
+        "providers/tiktok_business",
+        "providers/tiktok_common",
         "providers/highlevel",
         "providers/simulators",
     ):

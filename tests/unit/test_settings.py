@@ -44,6 +44,12 @@ def test_the_defaults_are_those_of_the_documentation(monkeypatch: pytest.MonkeyP
         "scopes": (),
         "upload_hosts": ("tiktokapis.com",),
         "webhook_window_seconds": 300,
+        "business_app_id": "",
+        "business_secret": "",
+        "business_api_url": "https://business-api.tiktok.com",
+        "business_authorize_url": "https://www.tiktok.com/v2/auth/authorize/",
+        "business_scopes": (),
+        "advertiser_authorize_url": "https://business-api.tiktok.com/portal/auth",
     } == found.provider("tiktok")
 
 

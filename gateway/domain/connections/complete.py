@@ -29,6 +29,7 @@ from providers.errors import (
     Temporary,
     Unavailable,
 )
+from providers.interface import Authorization, authorization_of
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import authorizations, connections, events, locations, posts
@@ -231,10 +232,10 @@ async def _record_outcome(domain: Domain, row: AuthorizationRow, ended: Authoriz
 
 async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: LocationSealer) -> Grant:
     verifier = Secret(seal.open("authorizations", row.id, "verifier", 1, row.verifier_sealed).decode())
-    provider = domain.providers[row.provider]
+    authorization = await _authorization(domain, row)
     reach("consent.before-exchange")
     try:
-        return await provider.authorization.exchange(code, verifier=verifier, redirect_uri=row.redirect_uri)
+        return await authorization.exchange(code, verifier=verifier, redirect_uri=row.redirect_uri)
     except Temporary:
         # Nothing was sent, so the code is still valid: the same page may be loaded again.
         await _release(domain, row)
@@ -243,6 +244,19 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
         raised = await _record_exchange_error(domain, row, error)
         await _record_outcome(domain, row, outcome.of_error(raised), row.connection)
         raise raised from None
+
+
+async def _authorization(domain: Domain, row: AuthorizationRow) -> Authorization:
+    """Return how the grant of the connection's kind is obtained. Raises storage's NotFound if it is gone."""
+
+    async def read() -> ConnectionRow:
+        async with domain.db.read() as tx:
+            return await connections.get(tx, row.location, row.connection)
+
+    provider = domain.providers[row.provider]
+    if not provider.authorizations:
+        return provider.authorization
+    return authorization_of(provider, (await _until_stored(row, read)).grant_kind)
 
 
 @until_free

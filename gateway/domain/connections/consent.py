@@ -14,6 +14,7 @@ from gateway.domain import oauth_state
 from gateway.domain.context import Consent, Domain
 from gateway.errors import AuthorizationStateInvalid
 from providers.errors import Misconfigured
+from providers.interface import authorization_of
 from providers.models.grants import ConsentRequest
 from providers.models.secret import Secret
 from storage import authorizations
@@ -38,7 +39,7 @@ async def start(
     redirect = redirect_uri or oauth_state.callback_uri(domain, row.provider)
     scopes = _scopes(domain, row)
     request = ConsentRequest(oauth_state.sign(domain.oauth_secret, id), verifier, redirect, scopes)
-    uri = domain.providers[row.provider].authorization.consent_uri(request)
+    uri = authorization_of(domain.providers[row.provider], row.grant_kind).consent_uri(request)
     seal = await domain.sealer.for_location(tx, row.location)
     await authorizations.insert(
         tx,
@@ -64,7 +65,7 @@ def _scopes(domain: Domain, row: ConnectionRow) -> tuple[str, ...]:
     """Return the scopes to request: the connection's that the operator's application has, which may have changed since
     the connection was created.
     """
-    allowed = domain.providers[row.provider].authorization.scopes
+    allowed = authorization_of(domain.providers[row.provider], row.grant_kind).scopes
     scopes = tuple(scope for scope in row.requested_scopes if scope in allowed)
     if row.requested_scopes and not scopes:
         text = f"The application has none of the connection's scopes (GATEWAY_{row.provider.upper()}_SCOPES)."

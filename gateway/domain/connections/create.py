@@ -18,6 +18,7 @@ from gateway.domain.locations import Owners
 from gateway.errors import AuthorizationDenied, FieldInvalid, ResourceExists, ResourceNotFound
 from providers.capabilities import Capability
 from providers.errors import Misconfigured, Rejected, ScopeNotGranted, SettingInvalid
+from providers.interface import authorization_of
 from providers.models.grants import Grant, GrantKind
 from providers.models.secret import Secret
 from storage import connections as rows
@@ -86,7 +87,7 @@ def _check(domain: Domain, new: NewConnection) -> None:
     if new.grant_kind and new.grant_kind not in kinds:
         names = " or ".join(f"GRANT_KIND_{kind}" for kind in kinds)
         raise FieldInvalid("connection.grant_kind", f"this provider gives grants of the kind {names}")
-    unknown = sorted(set(new.scopes) - set(provider.authorization.scopes))
+    unknown = sorted(set(new.scopes) - set(authorization_of(provider, new.grant_kind).scopes))
     if unknown:
         raise FieldInvalid(
             "connection.requested_scopes", f"{unknown[0][:100]!r} is no scope of this provider's application"
@@ -110,8 +111,8 @@ def _check_token(new: NewConnection, default: GrantKind) -> None:
 
 def _row(domain: Domain, new: NewConnection) -> ConnectionRow:
     now, provider = domain.clock(), domain.providers[new.provider]
-    all_scopes = provider.authorization.scopes
     kind = GrantKind(new.grant_kind) if new.grant_kind else provider.table.kinds[0]
+    all_scopes = authorization_of(provider, kind).scopes
     return ConnectionRow(
         location=new.location,
         id=new.id,
@@ -128,7 +129,8 @@ def _row(domain: Domain, new: NewConnection) -> ConnectionRow:
 
 def _settings(domain: Domain, new: NewConnection, kind: GrantKind) -> dict[str, str]:
     try:
-        return domain.providers[new.provider].authorization.settings(new.location, kind, new.settings)
+        authorization = authorization_of(domain.providers[new.provider], kind)
+        return authorization.settings(new.location, kind, new.settings)
     except SettingInvalid as error:
         raise FieldInvalid("connection.provider_settings", error.message) from None
 

@@ -5,6 +5,7 @@ Owns the order of revoking and wiping. Does not know how a grant was obtained.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
@@ -16,7 +17,19 @@ from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, EtagMismatch, StateForbids
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
-from storage import accounts, authorizations, connections, network_consents, posts, tokens, videos
+from providers.interface import authorization_of
+from storage import (
+    accounts,
+    authorizations,
+    connections,
+    engagement,
+    engagement_syncs,
+    metric_points,
+    network_consents,
+    posts,
+    tokens,
+    videos,
+)
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
@@ -120,7 +133,7 @@ async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> _Revoked:
     try:
         token = await ConnectionAccess(domain, row.provider, row.location, row.id).token()
         version = token.version
-        await domain.providers[row.provider].authorization.revoke(token.value)
+        await authorization_of(domain.providers[row.provider], row.grant_kind).revoke(token.value)
     except GrantRevoked:
         return _Revoked(version)
     except Rejected as error:
@@ -169,8 +182,19 @@ async def _detach_accounts(domain: Domain, tx: Transaction, row: ConnectionRow) 
             continue
         detached = AccountRow(**account.model_dump() | {"state": AccountState.DETACHED})
         await sync.record_event(tx, detached, "ACCOUNT_DETACHED", now)
-        await videos.remove(tx, row.location, account.id)
+        await _forget(tx, account, now)
     await accounts.set_state_of_connection(tx, row.location, row.id, AccountState.DETACHED, now)
+
+
+async def _forget(tx: Transaction, account: AccountRow, now: datetime) -> None:
+    """Delete what was read of an account: it was shown under the grant that ends. Locked first, so that nothing that is
+    being read comes after it.
+    """
+    await engagement_syncs.lock_account(tx, account.location, account.id)
+    await engagement_syncs.remove_account(tx, account.location, account.id, now)
+    await videos.remove(tx, account.location, account.id)
+    await engagement.remove_account(tx, account.location, account.id)
+    await metric_points.remove_account(tx, account.location, account.id)
 
 
 async def delete(domain: Domain, location: str, connection: str, key: RequestKey | None, *, etag: str = "") -> None:
@@ -188,7 +212,7 @@ async def delete(domain: Domain, location: str, connection: str, key: RequestKey
     await domain.tokens.guard(_disconnect(domain, location, connection))
     async with domain.db.transaction() as tx:
         if await idempotency.claim(tx, key, connection, domain.clock()) is None:
-            await _remove(tx, location, connection)
+            await _remove(tx, location, connection, domain.clock())
 
 
 async def _check_no_unfinished_posts(tx: Transaction, row: ConnectionRow) -> None:
@@ -198,12 +222,12 @@ async def _check_no_unfinished_posts(tx: Transaction, row: ConnectionRow) -> Non
         )
 
 
-async def _remove(tx: Transaction, location: str, connection: str) -> None:
+async def _remove(tx: Transaction, location: str, connection: str, now: datetime) -> None:
     row = await connections.find(tx, location, connection, lock=True)
     if row is None:
         return
     for account in await accounts.of_connection(tx, location, connection):
+        await _forget(tx, account, now)
         if not await posts.any_of_account(tx, location, account.id):
-            await videos.remove(tx, location, account.id)
             await accounts.remove(tx, location, account.id)
     await connections.remove(tx, row)

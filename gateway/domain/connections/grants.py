@@ -12,13 +12,14 @@ from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
 from gateway.errors import StateForbids
 from providers.errors import Rejected
+from providers.interface import authorization_of
 from providers.models.grants import Grant, GrantKind
 from storage import accounts, connections, events, locations, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction, advisory_lock
 from storage.states import ConnectionStatus, GrantOrigin, LocationClaim
 
-SINGLE_ACCOUNT = frozenset({GrantKind.USER})
+SINGLE_ACCOUNT = frozenset({GrantKind.USER, GrantKind.BUSINESS_ACCOUNT})
 """The kinds of grants that consist of one account."""
 
 
@@ -36,7 +37,8 @@ def settings_with(
     """
     settings = row.provider_settings if settings is None else settings
     try:
-        return domain.providers[row.provider].authorization.settings_of_grant(kind_of(domain, row), settings, grant)
+        kind = kind_of(domain, row)
+        return authorization_of(domain.providers[row.provider], kind).settings_of_grant(kind, settings, grant)
     except Rejected as error:
         raise StateForbids(row.status, error.message, resource=connection_status.resource_name(row)) from None
 
@@ -92,6 +94,10 @@ async def claim(
     consented = requested.status != ConnectionStatus.PENDING or await tokens.find(tx, requested.location, requested.id)
     if subject and subject != grant.subject and consented:
         text = "The consent was given by another user of the provider than the one this connection belongs to."
+        raise StateForbids(requested.status, text, resource=connection_status.resource_name(requested))
+    if existing is not None and kind_of(domain, existing) is not kind_of(domain, requested):
+        # The vendor's applications give users different ids: it cannot be the same grant.
+        text = "The provider's user is connected here with a grant of another kind."
         raise StateForbids(requested.status, text, resource=connection_status.resource_name(requested))
     target = existing or requested
     stated = {**target.provider_settings, **requested.provider_settings}
@@ -152,6 +158,7 @@ async def _remove(tx: Transaction, row: ConnectionRow, *, into: ConnectionRow, n
 async def _attach(domain: Domain, tx: Transaction, row: ConnectionRow) -> None:
     """Create the account of a grant that consists of one account, with its event, unless it exists."""
     now = domain.clock()
-    account = await accounts.attach(tx, sync.new_row(domain, row, row.provider, row.provider_subject, now))
+    platform = domain.providers[row.provider].table.rules_of(row.grant_kind).platform
+    account = await accounts.attach(tx, sync.new_row(domain, row, platform, row.provider_subject, now))
     if account.create_time == now:
         await sync.record_event(tx, account, "ACCOUNT_ATTACHED", now)

@@ -12,6 +12,7 @@ from gateway.domain.connections import consent
 from gateway.domain.context import Domain
 from providers.capabilities import Capability
 from providers.errors import ProviderError
+from providers.interface import authorization_of
 from providers.models.grants import Grant
 from storage import connections
 from storage.connections import ConnectionRow
@@ -50,7 +51,7 @@ async def give_back(domain: Domain, provider: str, grant: Grant) -> None:
         async with domain.db.read() as tx:
             if await _holders(domain, tx, provider, grant.subject):
                 return
-        await domain.providers[provider].authorization.revoke(grant.access_token)
+        await authorization_of(domain.providers[provider], grant.kind or "").revoke(grant.access_token)
     except (ProviderError, DatabaseUnavailable) as error:
         log.warning("consent.grant_remains", provider=provider, error=type(error).__name__)
 

@@ -33,7 +33,7 @@ from providers.errors import (
     ScopeNotGranted,
 )
 from providers.errors import NotFound as NotFoundThere
-from providers.interface import Provider
+from providers.interface import Authorization, Provider, authorization_of
 from providers.models.accounts import LinkedAccount, Profile, ProfilePart
 from providers.models.grants import GrantKind
 from storage import connections, tokens
@@ -129,8 +129,9 @@ async def _call_vendor(domain: Domain, row: ConnectionRow, background: bool) -> 
         return await _list_sub_accounts(domain, row, background)
     provider = domain.providers[row.provider]
     table = provider.table
-    parts = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes))
-    granted, wanted = table.granted(row.granted_scopes), table.granted(row.requested_scopes)
+    kind = row.grant_kind
+    parts = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes, kind))
+    granted, wanted = table.granted(row.granted_scopes, kind), table.granted(row.requested_scopes, kind)
     found = _Findings(granted, wanted, parts, domain.clock())
     access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
     if sync.is_list(domain, row.provider):
@@ -139,9 +140,12 @@ async def _call_vendor(domain: Domain, row: ConnectionRow, background: bool) -> 
         await _read_profile(found, provider, access)
     for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
         if found.capabilities[name] and found.unanswered is None:
-            await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
+            page = await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
+            if metrics and page is not None and any(each.metrics is None for each in page.videos):
+                # The vendor lists without metrics what it no longer gives them of.
+                found.capabilities[name] = False
     if found.unanswered is None and found.refused is None:
-        await _find_settings(found, provider, access)
+        await _find_settings(found, authorization_of(provider, kind), access)
     return found
 
 
@@ -155,10 +159,10 @@ async def _read_profile(found: _Findings, provider: Provider, access: Connection
         found.capabilities["can_read_profile"] = False
 
 
-async def _find_settings(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
+async def _find_settings(found: _Findings, authorization: Authorization, access: ConnectionAccess) -> None:
     """Let the provider find the settings that its calls need and that the caller left out."""
     try:
-        found.found_settings = await provider.authorization.discover_settings(access)
+        found.found_settings = await authorization.discover_settings(access)
     except (ScopeNotGranted, NotFoundThere) as error:
         found.no_user = error
     except GrantRevoked:

@@ -22,7 +22,7 @@ from gateway.domain.credentials.token_cache import StoredToken, TokenCache, gran
 from gateway.domain.credentials.token_store import JITTER_DIVISOR, Timing, TokenStore
 from gateway.failpoints import reach
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Unavailable
-from providers.interface import Provider
+from providers.interface import Provider, authorization_of
 from providers.models.grants import AccessToken, Grant
 from providers.models.secret import Secret
 from storage import tokens as rows
@@ -191,7 +191,8 @@ class Refresher:
         try:
             if refresh_token is None:
                 raise grant_revoked(UNRENEWABLE, connection.location, connection.id)
-            return await self._providers[connection.provider].authorization.refresh(refresh_token), refresh_token
+            authorization = authorization_of(self._providers[connection.provider], connection.grant_kind)
+            return await authorization.refresh(refresh_token), refresh_token
         except ProviderError as error:
             revoked = isinstance(error, GrantRevoked)
             refused = revoked or error.refuses_grant

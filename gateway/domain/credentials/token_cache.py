@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gateway.aip import names
 from providers.errors import GrantRevoked
-from providers.models.grants import AccessToken
+from providers.models.grants import AccessToken, GrantKind
 from providers.models.secret import Secret
 from storage import connections
 from storage import tokens as rows
@@ -73,6 +73,7 @@ class TokenCache:
             row.access_expire_time - row.access_issue_time,
             subject=parent.provider_subject,
             settings=dict(parent.provider_settings),
+            kind=GrantKind(parent.grant_kind) if parent.grant_kind else None,
         )
         return StoredToken(row, parent, token)
 

@@ -13,9 +13,12 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid, ReauthorizationRequired, StateForbids
-from providers.interface import Engagement
-from providers.models.engagement import AccountRef, Comment, Figures, Span
-from storage import attempts, posts
+from providers.capabilities import Capability
+from providers.errors import ScopeNotGranted
+from providers.interface import Engagement, Provider
+from providers.models.accounts import ProfilePart
+from providers.models.engagement import AccountRef, Comment, Figures, Metric, Span
+from storage import attempts, engagement, posts
 from storage.accounts import AccountRow
 from storage.database import Transaction
 from storage.errors import NotFound
@@ -72,6 +75,25 @@ async def figures(domain: Domain, location: str, account: str, start: datetime |
     return await target.facet.figures(target.access, target.ref, span)
 
 
+async def account_totals(provider: Provider, access: ConnectionAccess) -> dict[Metric, int | None]:
+    """Return what a profile counts, by one vendor call; nothing if the vendor shows no counts, or they are not granted.
+
+    Raises ProviderError.
+    """
+    table = provider.table
+    if table.can(Capability.ACCOUNT_LIST) or ProfilePart.STATS not in table.profile_scopes:
+        return {}
+    try:
+        profile = await provider.accounts.profile(access, frozenset({ProfilePart.STATS}))
+    except ScopeNotGranted:
+        return {}
+    return {
+        Metric.FOLLOWERS: profile.follower_count,
+        Metric.LIKES: profile.like_count,
+        Metric.POSTS: profile.video_count,
+    }
+
+
 def _span(start: datetime | None, end: datetime | None, now: datetime) -> Span | None:
     if start is None and end is None:
         return None
@@ -120,10 +142,30 @@ async def vendor_post(domain: Domain, target: ConnectedAccount, post: str) -> st
         if found.account != row.id:
             raise NotFound("post", post)
         attempt = await attempts.find(tx, row.location, post, found.attempt)
+    if not domain.providers[row.provider].table.library:
+        # Only a planner counts by its own record of a post.
+        if found.public_ids:
+            return found.public_ids[0]
+        attempt = None
     if attempt is None or not attempt.publish_id:
         name = names.POST.format(row.location, post)
         raise StateForbids(found.state, "The vendor has no post of it yet.", resource=name)
     return attempt.publish_id
+
+
+async def video_of(domain: Domain, target: ConnectedAccount, comment: str) -> str:
+    """Return the vendor's id of the video below which a comment stands, where the vendor needs it; else empty.
+
+    Raises storage's NotFound for a comment that was never seen here.
+    """
+    row = target.row
+    if not domain.providers[row.provider].table.has_comments(row.platform):
+        return ""
+    async with domain.db.read() as tx:
+        stored = await engagement.find_comment(tx, row.location, row.id, comment)
+    if stored is None:
+        raise NotFound("comment", comment)
+    return stored.video
 
 
 async def _our_posts(tx: Transaction, account: AccountRow, vendor_ids: Iterable[str]) -> dict[str, str]:

@@ -5,6 +5,8 @@ Owns that rule. A row is committed before the call; a call that did nothing remo
 request id.
 """
 
+from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,14 +18,15 @@ from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
-from gateway.domain.engagement import read
+from gateway.domain.engagement import read, store
 from gateway.domain.engagement.read import ConnectedAccount, FetchedComment
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
-from gateway.errors import Conflict, OutcomeUnknown
+from gateway.errors import Conflict, OutcomeUnknown, StateForbids
+from providers.capabilities import Capability
 from providers.errors import Ambiguous, ContractBroken, NotFound, ProviderError
 from providers.models.engagement import Comment
-from storage import comments
+from storage import comments, engagement
 from storage.comments import CommentRow
 from storage.states import CommentState
 
@@ -41,13 +44,14 @@ MAX_LOOKED_UP = 100
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
-    """A comment to be written below our post `post`, or below `reply_to`, the vendor's id of a comment."""
+    """A comment to be written below our `post`, the vendor's `video`, or `reply_to`, the vendor's id of a comment."""
 
     location: str
     account: str
     text: str
     post: str = ""
     reply_to: str = ""
+    video: str = ""
 
 
 async def create(domain: Domain, new: NewComment, key: RequestKey | None, *, agency: str) -> FetchedComment:
@@ -62,7 +66,9 @@ async def create(domain: Domain, new: NewComment, key: RequestKey | None, *, age
     target = await read.connected(domain, new.location, new.account)
     if first is None:
         target.facet.check_comment(target.ref, new.text)
-        parent = await read.vendor_post(domain, target, new.post) if new.post else new.reply_to
+        parent = new.reply_to or new.video or await read.vendor_post(domain, target, new.post)
+        if new.reply_to:
+            await read.video_of(domain, target, new.reply_to)
         row = _new_row(domain, new, parent)
         async with domain.db.transaction() as tx:
             await keep_own(tx, new.location, agency)
@@ -89,7 +95,12 @@ async def _send(
     """Make the one call."""
     try:
         made = await target.facet.create_comment(
-            target.access, target.ref, text=new.text, parent=row.parent, reply=not new.post
+            target.access,
+            target.ref,
+            text=new.text,
+            parent=row.parent,
+            reply=bool(new.reply_to),
+            post=await _video_of(domain, target, new),
         )
     except (Ambiguous, ContractBroken) as error:
         log.warning("comments.answer_lost", location=row.location, account=row.account, code=error.code)
@@ -97,10 +108,10 @@ async def _send(
     except ProviderError as error:
         found = await _look_after_refusal(domain, target, new, row, error) if error.unproven else None
         if found is not None:
-            return await _store(domain, new, row, found)
+            return await _store(domain, target, new, row, found)
         await _forget(domain, row, key)
         raise
-    return await _store(domain, new, row, made)
+    return await _store(domain, target, new, row, made)
 
 
 async def _look_after_refusal(
@@ -140,17 +151,23 @@ async def _look_up(
     if len(candidates) != 1 or (row.payload.get(comments.REFUSED) and not candidates[0].own):
         # None, several that cannot be told apart, or one of another person after a refusal.
         raise _unknown(row, error)
-    return await _store(domain, new, row, candidates[0])
+    return await _store(domain, target, new, row, candidates[0])
 
 
 async def _candidates(domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow) -> list[Comment]:
     """Return the comments among the latest ones below the parent that may be the one that was sent: one vendor call."""
-    listed = await target.facet.list_comments(target.access, target.ref, parent=row.parent, limit=MAX_LOOKED_UP)
+    listed = await target.facet.list_comments(
+        target.access, target.ref, parent=row.parent, post=await _video_of(domain, target, new), limit=MAX_LOOKED_UP
+    )
     alike = [each for each in listed.comments if _matches(each, new, row)]
     async with domain.db.read() as tx:
         claimed = await comments.claimed(tx, row.location, row.account, [each.id for each in alike])
     unclaimed = [each for each in alike if each.id not in claimed]
     return [each for each in unclaimed if each.own] or unclaimed
+
+
+async def _video_of(domain: Domain, target: ConnectedAccount, new: NewComment) -> str:
+    return await read.video_of(domain, target, new.reply_to) if new.reply_to else ""
 
 
 def _matches(found: Comment, new: NewComment, row: CommentRow) -> bool:
@@ -181,10 +198,15 @@ async def _forget(domain: Domain, row: CommentRow, key: RequestKey | None) -> No
 
 
 @until_free
-async def _store(domain: Domain, new: NewComment, row: CommentRow, made: Comment) -> FetchedComment:
-    written = replace(made, own=True)
+async def _store(
+    domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow, made: Comment
+) -> FetchedComment:
+    written, account = replace(made, own=True), target.row
     async with domain.db.transaction() as tx:
         await comments.done(tx, row.location, row.id, written.id, _to_json(written))
+        kept = domain.providers[account.provider].table.has_comments(account.platform)
+        if kept and await store.is_attached(tx, account):
+            await store.save_comments(tx, account, [written], domain.clock())
     return _fetched(new, written)
 
 
@@ -205,7 +227,7 @@ def _from_json(payload: dict[str, Any]) -> Comment:
     time = payload["publish_time"]
     uris = tuple(payload["attachment_uris"])
     moment = datetime.fromisoformat(time) if time else None
-    return Comment(**{**payload, "attachment_uris": uris, "publish_time": moment})
+    return Comment(**{**payload, "attachment_uris": uris, "publish_time": moment, "replies": ()})
 
 
 async def set_liked(domain: Domain, location: str, account: str, comment: str, *, liked: bool) -> None:
@@ -214,7 +236,51 @@ async def set_liked(domain: Domain, location: str, account: str, comment: str, *
     Raises what `read.connected` raises, ProviderError.
     """
     target = await read.connected(domain, location, account)
+    video = await read.video_of(domain, target, comment)
+    await _repeatable(target.facet.set_liked(target.access, target.ref, comment, liked=liked, post=video))
+    async with domain.db.transaction() as tx:
+        await engagement.change_comment(tx, location, account, comment, liked=liked)
+
+
+async def set_hidden(domain: Domain, location: str, account: str, comment: str, *, hidden: bool) -> None:
+    """Hide a comment from everybody but its author, or show it again: one vendor call, which may be repeated.
+
+    Raises what `read.connected` raises, storage's NotFound, ProviderError.
+    """
+    target = await read.connected(domain, location, account)
+    vendor_errors.require(domain.providers[target.row.provider].table, Capability.COMMENT_HIDE)
+    video = await read.video_of(domain, target, comment)
+    await _repeatable(target.facet.set_hidden(target.access, target.ref, comment, hidden=hidden, post=video))
+    async with domain.db.transaction() as tx:
+        await engagement.change_comment(tx, location, account, comment, hidden=hidden)
+
+
+async def delete(domain: Domain, location: str, account: str, comment: str, key: RequestKey | None) -> None:
+    """Delete a comment that the account itself wrote: one vendor call, which may be repeated.
+
+    What is gone at the vendor already is deleted here. Raises what `read.connected` raises, storage's NotFound for a
+    comment that was never seen or was deleted, StateForbids for another person's, ProviderError.
+    """
+    if await idempotency.earlier(domain.db, key) is not None:
+        return
+    target = await read.connected(domain, location, account)
+    vendor_errors.require(domain.providers[target.row.provider].table, Capability.COMMENT_DELETE)
+    video = await read.video_of(domain, target, comment)
+    async with domain.db.read() as tx:
+        stored = await engagement.find_comment(tx, location, account, comment)
+    if stored is not None and not stored.own:
+        name = names.COMMENT.format(location, account, comment)
+        raise StateForbids("NOT_OWN", "Another person wrote it: it can be hidden.", resource=name)
+    with suppress(NotFound):
+        await _repeatable(target.facet.delete_comment(target.access, target.ref, comment, post=video))
+    async with domain.db.transaction() as tx:
+        await idempotency.claim(tx, key, comment, domain.clock())
+        await engagement.remove_comment(tx, location, account, comment)
+
+
+async def _repeatable(call: Awaitable[None]) -> None:
+    """Await a call that may be made again, whatever became of its answer."""
     try:
-        await target.facet.set_liked(target.access, target.ref, comment, liked=liked)
+        await call
     except Ambiguous as error:
         raise vendor_errors.safe_to_repeat(error) from None

@@ -66,7 +66,7 @@ def without_counted_creator(standings: Sequence[Standing]) -> list[Standing]:
 
 async def of_account(domain: Domain, account: AccountRow) -> list[Standing]:
     """Return the standing of every quota that applies to an account, by metric."""
-    rules = sorted(domain.providers[account.provider].table.quotas, key=lambda rule: rule.metric)
+    rules = sorted(domain.providers[account.provider].table.quotas_of(account.platform), key=lambda rule: rule.metric)
     return await standings(domain, rules, await subjects.of_account(domain, account))
 
 

@@ -1,7 +1,8 @@
 """Webhook deliveries: verified, stored once, applied, and retried until that succeeds.
 
 Owns the life cycle of a delivery. Its sealed body is committed before it is answered; what it changes in posts and
-connections is decided in `post_events.py` and `grant_events.py`. Nothing of the body is ever logged.
+connections is decided in `post_events.py`, `grant_events.py` and
+`comment_events.py`. Nothing of the body is ever logged.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from gateway import log
 from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.publishing import retry_policy
-from gateway.domain.webhooks import grant_events, post_events
+from gateway.domain.webhooks import comment_events, grant_events, post_events
 from gateway.domain.webhooks import result as webhook_result
 from gateway.domain.webhooks.result import Result
 from providers.errors import WebhookRefused
@@ -102,6 +103,8 @@ async def _dispatch(domain: Domain, row: WebhookRow, webhook: Webhook) -> Result
         return await grant_events.grant_removed(domain, row.provider, webhook, webhook.occur_time or row.receive_time)
     if webhook.kind is WebhookKind.INSTALLED:
         return await grant_events.installed(domain, row.provider, webhook)
+    if webhook.kind is WebhookKind.COMMENT:
+        return await comment_events.apply(domain, row.provider, webhook, row.dedupe_key)
     if webhook.kind is WebhookKind.UNKNOWN:
         return await grant_events.unknown(domain, row.provider, webhook)
     return await post_events.apply_publish_event(domain, row.provider, webhook)

@@ -27,9 +27,10 @@ class WebhookSender:
         signed: Callable[[], Mapping[str, str]],
         row: Callable[..., object],
         *,
+        url: str,
         repeat: Callable[[int], bool],
     ) -> None:
-        """Deliver a body in the background, again after each configured pause as long as `repeat(status)` says so.
+        """Deliver a body to `url` in the background, again after each configured pause while `repeat(status)` says so.
 
         `signed` returns its signature as a header when the delivery begins. Each attempt adds a `row` to the ledger,
         made from `attempt` (from 1), `status` (0: no response came) and `time`.
@@ -38,7 +39,7 @@ class WebhookSender:
         async def deliver() -> None:
             headers = {"Content-Type": "application/json", **signed()}
             for attempt, pause in enumerate((*self.config.webhook_retry_seconds, None), start=1):
-                status = await self._status(body, headers)
+                status = await self._status(url, body, headers)
                 self.deliveries.append(row(attempt=attempt, status=status, time=self.vendor.now()))
                 if pause is None or not repeat(status):
                     return
@@ -52,10 +53,10 @@ class WebhookSender:
             await self._client.aclose()
             self._client = None
 
-    async def _status(self, body: bytes, headers: Mapping[str, str]) -> int:
+    async def _status(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         if self._client is None:
             self._client = httpx.AsyncClient(transport=self.vendor.transport, timeout=10, trust_env=False)
         try:
-            return (await self._client.post(self.config.webhook_url, content=body, headers=headers)).status_code
+            return (await self._client.post(url, content=body, headers=headers)).status_code
         except httpx.HTTPError:
             return 0

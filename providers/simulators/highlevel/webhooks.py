@@ -51,4 +51,5 @@ class WebhookSender(webhooks.WebhookSender):
         }
         raw = json.dumps(body, separators=(",", ":")).encode()
         row = partial(Delivery, event=event, body=body)
-        self.post(raw, lambda: {"X-GHL-Signature": self.signature(raw)}, row, repeat=lambda status: status == 429)
+        url, signed = self.config.webhook_url, lambda: {"X-GHL-Signature": self.signature(raw)}
+        self.post(raw, signed, row, url=url, repeat=lambda status: status == 429)

@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 
 from providers.simulators.common import http
 from providers.simulators.common.ids import opaque
-from providers.simulators.tiktok.config import SCOPES
 from providers.simulators.tiktok.state import Vendor
 from providers.simulators.tiktok.wire import vendor_of
 
@@ -53,7 +52,7 @@ def _invalid_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str]
     checks = (
         ("client_key", query.get("client_key") == vendor.config.client_key, "unauthorized_client"),
         ("response_type", query.get("response_type") == "code", "unsupported_response_type"),
-        ("scope", all(scope in SCOPES for scope in scopes), "invalid_scope"),
+        ("scope", all(scope in vendor.scopes for scope in scopes), "invalid_scope"),
         (
             "redirect_uri",
             redirect_uri_allowed(query.get("redirect_uri", ""), vendor.config.redirect_uris),
@@ -104,7 +103,7 @@ async def decide(request: Request) -> Response:
         refused = {"error": "access_denied", "error_description": "The user canceled the authorization."}
         return _back(query["redirect_uri"], {**refused, **state})
     asked = query["scope"].split(",")
-    granted = tuple(scope for scope in SCOPES if scope == FIXED_SCOPE or scope in answers.get("scope", ()))
+    granted = tuple(scope for scope in vendor.scopes if scope == FIXED_SCOPE or scope in answers.get("scope", ()))
     scopes = tuple(scope for scope in granted if scope in (*asked, FIXED_SCOPE))
     code = vendor.grants.new_code(
         open_id=open_id,

@@ -7,7 +7,7 @@ import asyncio
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from providers.simulators.common import vendor
 from providers.simulators.common.ids import number
@@ -32,6 +32,8 @@ class Vendor(vendor.Vendor):
     config: SimulatorConfig
     webhooks: WebhookSender
     sender = WebhookSender
+    scopes: ClassVar[tuple[str, ...]] = SCOPES
+    """The scopes that the consent page knows."""
 
     def reset(self) -> None:
         """Discard everything but the configuration: users, grants, publications, ledgers, faults, advanced time."""

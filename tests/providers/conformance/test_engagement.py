@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, ContentRefused, NotFound, Temporary
+from providers.errors import Ambiguous, ContentRefused, NotFound, Rejected, Temporary
 from tests.providers.conformance.harness import FAILED_READS, Power, assert_silent, needs, read_pages
 
 FAR = 100_000
@@ -45,7 +45,7 @@ async def test_pages_of_comments_end_and_repeat_nothing(harness: Any) -> None:
     expected = harness.add_comments(post, 5)
     list_comments = harness.provider.engagement.list_comments
 
-    pages = await read_pages(lambda cursor: list_comments(access, account, cursor=cursor, limit=2))
+    pages = await read_pages(lambda cursor: list_comments(access, account, parent=post, cursor=cursor, limit=2))
 
     found = [each for page in pages for each in page.comments]
     assert sorted(expected) == sorted(each.id for each in found)
@@ -59,12 +59,11 @@ async def test_a_comment_stands_where_it_was_written(harness: Any) -> None:
     engagement = harness.provider.engagement
 
     made = await engagement.create_comment(access, account, text="canary words", parent=post, reply=False)
-    await engagement.create_comment(access, account, text="an answer", parent=made.id, reply=True)
+    await engagement.create_comment(access, account, text="an answer", parent=made.id, reply=True, post=post)
 
-    [answer] = (await engagement.list_comments(access, account, parent=made.id)).comments
-    assert "an answer" == answer.text
-    everything = (await engagement.list_comments(access, account)).comments
-    assert ["an answer", "canary words"] == sorted(each.text for each in everything)
+    [answer] = (await engagement.list_comments(access, account, parent=made.id, post=post)).comments
+    [written] = (await engagement.list_comments(access, account, parent=post)).comments
+    assert ("canary words", "an answer") == (written.text, answer.text)
 
 
 @needs(Capability.COMMENT_REPLY, Power.POSTS, Power.FAULTS)
@@ -98,7 +97,7 @@ async def test_a_comment_below_nothing_is_not_found(harness: Any) -> None:
 
     with pytest.raises(NotFound):
         await harness.provider.engagement.create_comment(
-            access, account, text="a", parent=harness.unknown_publish, reply=True
+            access, account, text="a", parent=harness.unknown_publish, reply=True, post=harness.unknown_publish
         )
 
 
@@ -120,7 +119,36 @@ async def test_a_like_is_safe_to_repeat(harness: Any) -> None:
     [comment] = harness.add_comments(post, 1)
 
     for liked in (True, True, False, False, True):
-        await harness.provider.engagement.set_liked(access, account, comment, liked=liked)
+        await harness.provider.engagement.set_liked(access, account, comment, liked=liked, post=post)
 
-    [shown] = (await harness.provider.engagement.list_comments(access, account)).comments
+    [shown] = (await harness.provider.engagement.list_comments(access, account, parent=post)).comments
     assert 1 == shown.like_count
+
+
+@needs(Capability.COMMENT_HIDE, Power.POSTS)
+async def test_hiding_is_safe_to_repeat_and_is_seen(harness: Any) -> None:
+    """A hidden comment is listed as hidden, and one that is shown again is not."""
+    access, account, post = await harness.access(), harness.commented(), harness.post_to_comment()
+    [comment] = harness.add_comments(post, 1)
+
+    for hidden in (True, True, False, False, True):
+        await harness.provider.engagement.set_hidden(access, account, comment, hidden=hidden, post=post)
+        [shown] = (await harness.provider.engagement.list_comments(access, account, parent=post)).comments
+        assert hidden is shown.hidden
+
+
+@needs(Capability.COMMENT_DELETE, Capability.COMMENT_REPLY, Power.POSTS)
+async def test_only_an_own_comment_is_deleted(harness: Any) -> None:
+    """An own comment is gone, and then not found; another person's is refused and stays."""
+    access, account, post = await harness.access(), harness.commented(), harness.post_to_comment()
+    [foreign] = harness.add_comments(post, 1)
+    engagement = harness.provider.engagement
+    made = await engagement.create_comment(access, account, text="oops", parent=post, reply=False)
+
+    await engagement.delete_comment(access, account, made.id, post=post)
+
+    with pytest.raises(NotFound):
+        await engagement.delete_comment(access, account, made.id, post=post)
+    with pytest.raises(Rejected):
+        await engagement.delete_comment(access, account, foreign, post=post)
+    assert [foreign] == [each.id for each in (await engagement.list_comments(access, account, parent=post)).comments]

@@ -59,6 +59,8 @@ CALLS: Mapping[Capability, Call] = {
     Capability.COMMENT_LIST: lambda it, access: it.engagement.list_comments(access, ACCOUNT),
     Capability.COMMENT_REPLY: lambda it, _: it.engagement.check_comment(ACCOUNT, "words"),
     Capability.COMMENT_MODERATE: lambda it, access: it.engagement.set_liked(access, ACCOUNT, "1", liked=True),
+    Capability.COMMENT_HIDE: lambda it, access: it.engagement.set_hidden(access, ACCOUNT, "1", hidden=True),
+    Capability.COMMENT_DELETE: lambda it, access: it.engagement.delete_comment(access, ACCOUNT, "1"),
     Capability.WEBHOOKS: lambda it, _: it.webhooks.parse(b"{}"),
 }
 """A call that needs the capability. The other capabilities have no call yet; a new facet adds its rows here."""

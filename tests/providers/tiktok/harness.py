@@ -10,7 +10,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from providers.interface import Access
+from providers.capabilities import Capability, Cell, Support
+from providers.checked import checked
+from providers.interface import Access, Provider
 from providers.models.publishing import Photos, PostMode, PublishRequest, VideoFile, VideoLink
 from providers.simulators.tiktok import Fault
 from providers.simulators.tiktok.webhooks import body_of, signature
@@ -18,6 +20,7 @@ from providers.tiktok.capabilities import TABLE
 from tests.providers.conformance.harness import FILE_SIZE, ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power, Setup
 from tests.providers.faking import Renewing
 from tests.providers.tiktok.sandbox import REDIRECT, Sandbox, in_process
+from tests.providers.tiktok_business import harness as business
 
 UNKNOWN_PUBLISH = "v_pub_file~v2-1.1"
 
@@ -30,8 +33,23 @@ def _body(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_BUSINESS_ONLY = {
+    each: Cell(Support.IMPOSSIBLE, "A user's grant has none of it.")
+    for each in (
+        Capability.ACCOUNT_METRICS,
+        Capability.COMMENT_LIST,
+        Capability.COMMENT_REPLY,
+        Capability.COMMENT_MODERATE,
+        Capability.COMMENT_HIDE,
+        Capability.COMMENT_DELETE,
+    )
+}
+USER_TABLE = replace(TABLE, cells={**TABLE.cells, **_BUSINESS_ONLY})
+"""What of the table a user's grant can do; the rest is proved with the grant of an account holder."""
+
+
 class Simulated(Harness):
-    """The harness over the simulator."""
+    """The harness over the simulator, for a user's grant."""
 
     sandbox: Sandbox
     redirect_uri = REDIRECT
@@ -55,6 +73,16 @@ class Simulated(Harness):
         "status": _body({"status": "STRANGE_NEW_STATE"}),
         "creator": _body({"creator_nickname": "n", "privacy_level_options": ["SELF_ONLY", "STRANGE_CIRCLE"]}),
     }
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the gateway uses it for a user's grant."""
+        return checked(self.unchecked)
+
+    @property
+    def unchecked(self) -> Any:
+        """The same without the check."""
+        return replace(self.sandbox.provider, table=USER_TABLE)
 
     async def narrow(self) -> Renewing:
         """Connect with only the first scope granted."""
@@ -136,4 +164,4 @@ async def simulated() -> AsyncIterator[Simulated]:
         yield Simulated(sandbox)
 
 
-SETUPS = (Setup("tiktok", TABLE, frozenset(Power), simulated),)
+SETUPS = (Setup("tiktok", USER_TABLE, frozenset(Power), simulated), *business.SETUPS)

@@ -23,10 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!socialgateway/v1/engagement.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x01\n\x0cMetricSeries\x12.\n\x06metric\x18\x01 \x01(\x0e\x32\x18.socialgateway.v1.MetricB\x04\xe2\x41\x01\x03\x12\x18\n\x05total\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12!\n\x0e\x63hange_percent\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x1a\n\x0c\x64\x61ily_values\x18\x04 \x03(\x03\x42\x04\xe2\x41\x01\x03\x42\x08\n\x06_totalB\x11\n\x0f_change_percent\"\x81\x02\n\x0bPostMetrics\x12\x12\n\x04post\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10provider_post_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\nview_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1d\n\nlike_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12 \n\rcomment_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x1e\n\x0bshare_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x42\r\n\x0b_view_countB\r\n\x0b_like_countB\x10\n\x0e_comment_countB\x0e\n\x0c_share_count\"\xce\x03\n\x07\x43omment\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04post\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x10provider_post_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12!\n\x13\x61uthor_display_name\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x61uthor_avatar_uri\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03own\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05\x64\x65pth\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\nlike_count\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1e\n\x0breply_count\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x18\n\npublic_uri\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61ttachment_uris\x18\r \x03(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x65\x64ited\x18\x0e \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x36\n\x0cpublish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\r\n\x0b_like_countB\x0e\n\x0c_reply_count*\xac\x01\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x10\n\x0cMETRIC_POSTS\x10\x01\x12\x14\n\x10METRIC_FOLLOWERS\x10\x02\x12\x16\n\x12METRIC_IMPRESSIONS\x10\x03\x12\x10\n\x0cMETRIC_REACH\x10\x04\x12\x10\n\x0cMETRIC_LIKES\x10\x05\x12\x13\n\x0fMETRIC_COMMENTS\x10\x06\x12\x11\n\rMETRIC_SHARES\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!socialgateway/v1/engagement.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xb4\x01\n\x0cMetricSeries\x12.\n\x06metric\x18\x01 \x01(\x0e\x32\x18.socialgateway.v1.MetricB\x04\xe2\x41\x01\x03\x12\x18\n\x05total\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12!\n\x0e\x63hange_percent\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x1a\n\x0c\x64\x61ily_values\x18\x04 \x03(\x03\x42\x04\xe2\x41\x01\x03\x42\x08\n\x06_totalB\x11\n\x0f_change_percent\"\x81\x02\n\x0bPostMetrics\x12\x12\n\x04post\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10provider_post_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\nview_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1d\n\nlike_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12 \n\rcomment_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x1e\n\x0bshare_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x42\r\n\x0b_view_countB\r\n\x0b_like_countB\x10\n\x0e_comment_countB\x0e\n\x0c_share_count\"\xf5\x04\n\x07\x43omment\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04post\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x10provider_post_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12!\n\x13\x61uthor_display_name\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x61uthor_avatar_uri\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03own\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05\x64\x65pth\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\nlike_count\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1e\n\x0breply_count\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x18\n\npublic_uri\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61ttachment_uris\x18\r \x03(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x65\x64ited\x18\x0e \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x36\n\x0cpublish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x13\n\x05video\x18\x10 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x06hidden\x18\x11 \x01(\x08\x42\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x18\n\x05liked\x18\x12 \x01(\x08\x42\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x12\x19\n\x06pinned\x18\x13 \x01(\x08\x42\x04\xe2\x41\x01\x03H\x04\x88\x01\x01\x12 \n\x12provider_author_id\x18\x14 \x01(\tB\x04\xe2\x41\x01\x03\x42\r\n\x0b_like_countB\x0e\n\x0c_reply_countB\t\n\x07_hiddenB\x08\n\x06_likedB\t\n\x07_pinned\"R\n\rAudienceShare\x12\x17\n\tdimension\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05value\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05share\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x03\"\x85\x02\n\x0bMetricPoint\x12\x15\n\x07subject\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x06metric\x18\x02 \x01(\x0e\x32\x18.socialgateway.v1.MetricB\x04\xe2\x41\x01\x03\x12\x34\n\x06period\x18\x03 \x01(\x0e\x32\x1e.socialgateway.v1.MetricPeriodB\x04\xe2\x41\x01\x03\x12.\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x13\n\x05value\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x03\x12\x34\n\nfetch_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"\x8f\x05\n\x0e\x45ngagementSync\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x15\n\x07\x61\x63\x63ount\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rsync_interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x04\x12;\n\x05state\x18\x04 \x01(\x0e\x32&.socialgateway.v1.EngagementSync.StateB\x04\xe2\x41\x01\x03\x12\x44\n\x08\x61\x63\x63ounts\x18\x05 \x03(\x0b\x32,.socialgateway.v1.EngagementSync.AccountSyncB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x32\n\x08\x65nd_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x1a\xe3\x01\n\x0b\x41\x63\x63ountSync\x12\x15\n\x07\x61\x63\x63ount\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12;\n\x05state\x18\x02 \x01(\x0e\x32&.socialgateway.v1.EngagementSync.StateB\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\x19\n\x0bvideo_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1b\n\rcomment_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11new_comment_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\"F\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\r\n\tSUCCEEDED\x10\x02\x12\n\n\x06\x46\x41ILED\x10\x03*]\n\x0cMetricPeriod\x12\x1d\n\x19METRIC_PERIOD_UNSPECIFIED\x10\x00\x12\x17\n\x13METRIC_PERIOD_TOTAL\x10\x01\x12\x15\n\x11METRIC_PERIOD_DAY\x10\x02*\xe4\x03\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x10\n\x0cMETRIC_POSTS\x10\x01\x12\x14\n\x10METRIC_FOLLOWERS\x10\x02\x12\x16\n\x12METRIC_IMPRESSIONS\x10\x03\x12\x10\n\x0cMETRIC_REACH\x10\x04\x12\x10\n\x0cMETRIC_LIKES\x10\x05\x12\x13\n\x0fMETRIC_COMMENTS\x10\x06\x12\x11\n\rMETRIC_SHARES\x10\x07\x12\x10\n\x0cMETRIC_VIEWS\x10\x08\x12\x17\n\x13METRIC_UNIQUE_VIEWS\x10\t\x12\x18\n\x14METRIC_PROFILE_VIEWS\x10\n\x12\x18\n\x14METRIC_NEW_FOLLOWERS\x10\x0b\x12\x19\n\x15METRIC_LOST_FOLLOWERS\x10\x0c\x12\x1b\n\x17METRIC_ENGAGED_AUDIENCE\x10\r\x12\x16\n\x12METRIC_LINK_CLICKS\x10\x0e\x12\x19\n\x15METRIC_WEBSITE_CLICKS\x10\x0f\x12\x14\n\x10METRIC_FAVORITES\x10\x10\x12\x18\n\x14METRIC_WATCH_SECONDS\x10\x11\x12 \n\x1cMETRIC_AVERAGE_WATCH_SECONDS\x10\x12\x12\x1a\n\x16METRIC_COMPLETION_RATE\x10\x13\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -83,12 +85,78 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMMENT'].fields_by_name['edited']._serialized_options = b'\342A\001\003'
   _globals['_COMMENT'].fields_by_name['publish_time']._loaded_options = None
   _globals['_COMMENT'].fields_by_name['publish_time']._serialized_options = b'\342A\001\003'
-  _globals['_METRIC']._serialized_start=1030
-  _globals['_METRIC']._serialized_end=1202
-  _globals['_METRICSERIES']._serialized_start=122
-  _globals['_METRICSERIES']._serialized_end=302
-  _globals['_POSTMETRICS']._serialized_start=305
-  _globals['_POSTMETRICS']._serialized_end=562
-  _globals['_COMMENT']._serialized_start=565
-  _globals['_COMMENT']._serialized_end=1027
+  _globals['_COMMENT'].fields_by_name['video']._loaded_options = None
+  _globals['_COMMENT'].fields_by_name['video']._serialized_options = b'\342A\001\001'
+  _globals['_COMMENT'].fields_by_name['hidden']._loaded_options = None
+  _globals['_COMMENT'].fields_by_name['hidden']._serialized_options = b'\342A\001\003'
+  _globals['_COMMENT'].fields_by_name['liked']._loaded_options = None
+  _globals['_COMMENT'].fields_by_name['liked']._serialized_options = b'\342A\001\003'
+  _globals['_COMMENT'].fields_by_name['pinned']._loaded_options = None
+  _globals['_COMMENT'].fields_by_name['pinned']._serialized_options = b'\342A\001\003'
+  _globals['_COMMENT'].fields_by_name['provider_author_id']._loaded_options = None
+  _globals['_COMMENT'].fields_by_name['provider_author_id']._serialized_options = b'\342A\001\003'
+  _globals['_AUDIENCESHARE'].fields_by_name['dimension']._loaded_options = None
+  _globals['_AUDIENCESHARE'].fields_by_name['dimension']._serialized_options = b'\342A\001\003'
+  _globals['_AUDIENCESHARE'].fields_by_name['value']._loaded_options = None
+  _globals['_AUDIENCESHARE'].fields_by_name['value']._serialized_options = b'\342A\001\003'
+  _globals['_AUDIENCESHARE'].fields_by_name['share']._loaded_options = None
+  _globals['_AUDIENCESHARE'].fields_by_name['share']._serialized_options = b'\342A\001\003'
+  _globals['_METRICPOINT'].fields_by_name['subject']._loaded_options = None
+  _globals['_METRICPOINT'].fields_by_name['subject']._serialized_options = b'\342A\001\003'
+  _globals['_METRICPOINT'].fields_by_name['metric']._loaded_options = None
+  _globals['_METRICPOINT'].fields_by_name['metric']._serialized_options = b'\342A\001\003'
+  _globals['_METRICPOINT'].fields_by_name['period']._loaded_options = None
+  _globals['_METRICPOINT'].fields_by_name['period']._serialized_options = b'\342A\001\003'
+  _globals['_METRICPOINT'].fields_by_name['time']._loaded_options = None
+  _globals['_METRICPOINT'].fields_by_name['time']._serialized_options = b'\342A\001\003'
+  _globals['_METRICPOINT'].fields_by_name['value']._loaded_options = None
+  _globals['_METRICPOINT'].fields_by_name['value']._serialized_options = b'\342A\001\003'
+  _globals['_METRICPOINT'].fields_by_name['fetch_time']._loaded_options = None
+  _globals['_METRICPOINT'].fields_by_name['fetch_time']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['account']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['account']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['state']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['error']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['error']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['video_count']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['video_count']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['comment_count']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['comment_count']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['new_comment_count']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC'].fields_by_name['new_comment_count']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['name']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['account']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['account']._serialized_options = b'\342A\001\001'
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['sync_interval']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['sync_interval']._serialized_options = b'\342A\001\004'
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['state']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['accounts']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['accounts']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['create_time']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['end_time']._loaded_options = None
+  _globals['_ENGAGEMENTSYNC'].fields_by_name['end_time']._serialized_options = b'\342A\001\003'
+  _globals['_METRICPERIOD']._serialized_start=2259
+  _globals['_METRICPERIOD']._serialized_end=2352
+  _globals['_METRIC']._serialized_start=2355
+  _globals['_METRIC']._serialized_end=2839
+  _globals['_METRICSERIES']._serialized_start=179
+  _globals['_METRICSERIES']._serialized_end=359
+  _globals['_POSTMETRICS']._serialized_start=362
+  _globals['_POSTMETRICS']._serialized_end=619
+  _globals['_COMMENT']._serialized_start=622
+  _globals['_COMMENT']._serialized_end=1251
+  _globals['_AUDIENCESHARE']._serialized_start=1253
+  _globals['_AUDIENCESHARE']._serialized_end=1335
+  _globals['_METRICPOINT']._serialized_start=1338
+  _globals['_METRICPOINT']._serialized_end=1599
+  _globals['_ENGAGEMENTSYNC']._serialized_start=1602
+  _globals['_ENGAGEMENTSYNC']._serialized_end=2257
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC']._serialized_start=1958
+  _globals['_ENGAGEMENTSYNC_ACCOUNTSYNC']._serialized_end=2185
+  _globals['_ENGAGEMENTSYNC_STATE']._serialized_start=2187
+  _globals['_ENGAGEMENTSYNC_STATE']._serialized_end=2257
 # @@protoc_insertion_point(module_scope)

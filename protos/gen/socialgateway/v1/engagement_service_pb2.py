@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from socialgateway.v1 import engagement_pb2 as socialgateway_dot_v1_dot_engagement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)socialgateway/v1/engagement_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!socialgateway/v1/engagement.proto\"\x95\x01\n\x13QueryMetricsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\"\xd4\x01\n\x14QueryMetricsResponse\x12.\n\x06series\x18\x01 \x03(\x0b\x32\x1e.socialgateway.v1.MetricSeries\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nfetch_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"-\n\x17QueryPostMetricsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"z\n\x18QueryPostMetricsResponse\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.socialgateway.v1.PostMetrics\x12.\n\nfetch_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbf\x01\n\x13ListCommentsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04post\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x33\n\x05order\x18\x06 \x01(\x0e\x32\x1e.socialgateway.v1.CommentOrderB\x04\xe2\x41\x01\x01\"\\\n\x14ListCommentsResponse\x12+\n\x08\x63omments\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Comment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"x\n\x14\x43reateCommentRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x07\x63omment\x18\x02 \x01(\x0b\x32\x19.socialgateway.v1.CommentB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12LikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x14UnlikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02*D\n\x0c\x43ommentOrder\x12\x1d\n\x19\x43OMMENT_ORDER_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OMMENT_ORDER_TOP\x10\x01\x32\xc7\x04\n\x11\x45ngagementService\x12\x62\n\x0cQueryMetrics\x12%.socialgateway.v1.QueryMetricsRequest\x1a&.socialgateway.v1.QueryMetricsResponse\"\x03\x90\x02\x01\x12n\n\x10QueryPostMetrics\x12).socialgateway.v1.QueryPostMetricsRequest\x1a*.socialgateway.v1.QueryPostMetricsResponse\"\x03\x90\x02\x01\x12\x62\n\x0cListComments\x12%.socialgateway.v1.ListCommentsRequest\x1a&.socialgateway.v1.ListCommentsResponse\"\x03\x90\x02\x01\x12R\n\rCreateComment\x12&.socialgateway.v1.CreateCommentRequest\x1a\x19.socialgateway.v1.Comment\x12P\n\x0bLikeComment\x12$.socialgateway.v1.LikeCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x12T\n\rUnlikeComment\x12&.socialgateway.v1.UnlikeCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)socialgateway/v1/engagement_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!socialgateway/v1/engagement.proto\"\x96\x02\n\x13QueryMetricsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x14\n\x06videos\x18\x05 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"\xcf\x02\n\x14QueryMetricsResponse\x12.\n\x06series\x18\x01 \x03(\x0b\x32\x1e.socialgateway.v1.MetricSeries\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nfetch_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08\x61udience\x18\x05 \x03(\x0b\x32\x1f.socialgateway.v1.AudienceShare\x12-\n\x06points\x18\x06 \x03(\x0b\x32\x1d.socialgateway.v1.MetricPoint\x12\x17\n\x0fnext_page_token\x18\x07 \x01(\t\"-\n\x17QueryPostMetricsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"z\n\x18QueryPostMetricsResponse\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.socialgateway.v1.PostMetrics\x12.\n\nfetch_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x02\n\x13ListCommentsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04post\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x33\n\x05order\x18\x06 \x01(\x0e\x32\x1e.socialgateway.v1.CommentOrderB\x04\xe2\x41\x01\x01\x12\x13\n\x05video\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"\x8c\x01\n\x14ListCommentsResponse\x12+\n\x08\x63omments\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Comment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12.\n\nfetch_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x14\x43reateCommentRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x07\x63omment\x18\x02 \x01(\x0b\x32\x19.socialgateway.v1.CommentB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12LikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x14UnlikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"(\n\x12HideCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x14UnhideCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"D\n\x14\x44\x65leteCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x8e\x01\n\x1b\x43reateEngagementSyncRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12?\n\x0f\x65ngagement_sync\x18\x02 \x01(\x0b\x32 .socialgateway.v1.EngagementSyncB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\".\n\x18GetEngagementSyncRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"|\n\x1aListEngagementSyncsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"r\n\x1bListEngagementSyncsResponse\x12:\n\x10\x65ngagement_syncs\x18\x01 \x03(\x0b\x32 .socialgateway.v1.EngagementSync\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*D\n\x0c\x43ommentOrder\x12\x1d\n\x19\x43OMMENT_ORDER_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OMMENT_ORDER_TOP\x10\x01\x32\x8a\t\n\x11\x45ngagementService\x12\x62\n\x0cQueryMetrics\x12%.socialgateway.v1.QueryMetricsRequest\x1a&.socialgateway.v1.QueryMetricsResponse\"\x03\x90\x02\x01\x12n\n\x10QueryPostMetrics\x12).socialgateway.v1.QueryPostMetricsRequest\x1a*.socialgateway.v1.QueryPostMetricsResponse\"\x03\x90\x02\x01\x12\x62\n\x0cListComments\x12%.socialgateway.v1.ListCommentsRequest\x1a&.socialgateway.v1.ListCommentsResponse\"\x03\x90\x02\x01\x12R\n\rCreateComment\x12&.socialgateway.v1.CreateCommentRequest\x1a\x19.socialgateway.v1.Comment\x12P\n\x0bLikeComment\x12$.socialgateway.v1.LikeCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x12P\n\x0bHideComment\x12$.socialgateway.v1.HideCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x12T\n\rUnhideComment\x12&.socialgateway.v1.UnhideCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x12O\n\rDeleteComment\x12&.socialgateway.v1.DeleteCommentRequest\x1a\x16.google.protobuf.Empty\x12g\n\x14\x43reateEngagementSync\x12-.socialgateway.v1.CreateEngagementSyncRequest\x1a .socialgateway.v1.EngagementSync\x12\x66\n\x11GetEngagementSync\x12*.socialgateway.v1.GetEngagementSyncRequest\x1a .socialgateway.v1.EngagementSync\"\x03\x90\x02\x01\x12w\n\x13ListEngagementSyncs\x12,.socialgateway.v1.ListEngagementSyncsRequest\x1a-.socialgateway.v1.ListEngagementSyncsResponse\"\x03\x90\x02\x01\x12T\n\rUnlikeComment\x12&.socialgateway.v1.UnlikeCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +42,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['start_time']._serialized_options = b'\342A\001\001'
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['end_time']._loaded_options = None
   _globals['_QUERYMETRICSREQUEST'].fields_by_name['end_time']._serialized_options = b'\342A\001\001'
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['max_staleness']._loaded_options = None
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['max_staleness']._serialized_options = b'\342A\001\001'
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['videos']._loaded_options = None
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['videos']._serialized_options = b'\342A\001\001'
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_QUERYMETRICSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
   _globals['_QUERYPOSTMETRICSREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_QUERYPOSTMETRICSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['parent']._loaded_options = None
@@ -55,6 +64,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['reply_to']._serialized_options = b'\342A\001\001'
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['order']._loaded_options = None
   _globals['_LISTCOMMENTSREQUEST'].fields_by_name['order']._serialized_options = b'\342A\001\001'
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['video']._loaded_options = None
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['video']._serialized_options = b'\342A\001\001'
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['max_staleness']._loaded_options = None
+  _globals['_LISTCOMMENTSREQUEST'].fields_by_name['max_staleness']._serialized_options = b'\342A\001\001'
   _globals['_CREATECOMMENTREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_CREATECOMMENTREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_CREATECOMMENTREQUEST'].fields_by_name['comment']._loaded_options = None
@@ -65,6 +78,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIKECOMMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_UNLIKECOMMENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_UNLIKECOMMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_HIDECOMMENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_HIDECOMMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_UNHIDECOMMENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_UNHIDECOMMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_DELETECOMMENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETECOMMENTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_DELETECOMMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETECOMMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEENGAGEMENTSYNCREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_CREATEENGAGEMENTSYNCREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEENGAGEMENTSYNCREQUEST'].fields_by_name['engagement_sync']._loaded_options = None
+  _globals['_CREATEENGAGEMENTSYNCREQUEST'].fields_by_name['engagement_sync']._serialized_options = b'\342A\001\001'
+  _globals['_CREATEENGAGEMENTSYNCREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEENGAGEMENTSYNCREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_GETENGAGEMENTSYNCREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETENGAGEMENTSYNCREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['account']._loaded_options = None
+  _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['account']._serialized_options = b'\342A\001\001'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryMetrics']._loaded_options = None
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryMetrics']._serialized_options = b'\220\002\001'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryPostMetrics']._loaded_options = None
@@ -73,28 +110,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListComments']._serialized_options = b'\220\002\001'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['LikeComment']._loaded_options = None
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['LikeComment']._serialized_options = b'\220\002\002'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['HideComment']._loaded_options = None
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['HideComment']._serialized_options = b'\220\002\002'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnhideComment']._loaded_options = None
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnhideComment']._serialized_options = b'\220\002\002'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['GetEngagementSync']._loaded_options = None
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['GetEngagementSync']._serialized_options = b'\220\002\001'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListEngagementSyncs']._loaded_options = None
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListEngagementSyncs']._serialized_options = b'\220\002\001'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnlikeComment']._loaded_options = None
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnlikeComment']._serialized_options = b'\220\002\002'
-  _globals['_COMMENTORDER']._serialized_start=1227
-  _globals['_COMMENTORDER']._serialized_end=1295
-  _globals['_QUERYMETRICSREQUEST']._serialized_start=194
-  _globals['_QUERYMETRICSREQUEST']._serialized_end=343
-  _globals['_QUERYMETRICSRESPONSE']._serialized_start=346
-  _globals['_QUERYMETRICSRESPONSE']._serialized_end=558
-  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_start=560
-  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_end=605
-  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_start=607
-  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_end=729
-  _globals['_LISTCOMMENTSREQUEST']._serialized_start=732
-  _globals['_LISTCOMMENTSREQUEST']._serialized_end=923
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=925
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=1017
-  _globals['_CREATECOMMENTREQUEST']._serialized_start=1019
-  _globals['_CREATECOMMENTREQUEST']._serialized_end=1139
-  _globals['_LIKECOMMENTREQUEST']._serialized_start=1141
-  _globals['_LIKECOMMENTREQUEST']._serialized_end=1181
-  _globals['_UNLIKECOMMENTREQUEST']._serialized_start=1183
-  _globals['_UNLIKECOMMENTREQUEST']._serialized_end=1225
-  _globals['_ENGAGEMENTSERVICE']._serialized_start=1298
-  _globals['_ENGAGEMENTSERVICE']._serialized_end=1881
+  _globals['_COMMENTORDER']._serialized_start=2228
+  _globals['_COMMENTORDER']._serialized_end=2296
+  _globals['_QUERYMETRICSREQUEST']._serialized_start=226
+  _globals['_QUERYMETRICSREQUEST']._serialized_end=504
+  _globals['_QUERYMETRICSRESPONSE']._serialized_start=507
+  _globals['_QUERYMETRICSRESPONSE']._serialized_end=842
+  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_start=844
+  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_end=889
+  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_start=891
+  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_end=1013
+  _globals['_LISTCOMMENTSREQUEST']._serialized_start=1016
+  _globals['_LISTCOMMENTSREQUEST']._serialized_end=1284
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=1287
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=1427
+  _globals['_CREATECOMMENTREQUEST']._serialized_start=1429
+  _globals['_CREATECOMMENTREQUEST']._serialized_end=1549
+  _globals['_LIKECOMMENTREQUEST']._serialized_start=1551
+  _globals['_LIKECOMMENTREQUEST']._serialized_end=1591
+  _globals['_UNLIKECOMMENTREQUEST']._serialized_start=1593
+  _globals['_UNLIKECOMMENTREQUEST']._serialized_end=1635
+  _globals['_HIDECOMMENTREQUEST']._serialized_start=1637
+  _globals['_HIDECOMMENTREQUEST']._serialized_end=1677
+  _globals['_UNHIDECOMMENTREQUEST']._serialized_start=1679
+  _globals['_UNHIDECOMMENTREQUEST']._serialized_end=1721
+  _globals['_DELETECOMMENTREQUEST']._serialized_start=1723
+  _globals['_DELETECOMMENTREQUEST']._serialized_end=1791
+  _globals['_CREATEENGAGEMENTSYNCREQUEST']._serialized_start=1794
+  _globals['_CREATEENGAGEMENTSYNCREQUEST']._serialized_end=1936
+  _globals['_GETENGAGEMENTSYNCREQUEST']._serialized_start=1938
+  _globals['_GETENGAGEMENTSYNCREQUEST']._serialized_end=1984
+  _globals['_LISTENGAGEMENTSYNCSREQUEST']._serialized_start=1986
+  _globals['_LISTENGAGEMENTSYNCSREQUEST']._serialized_end=2110
+  _globals['_LISTENGAGEMENTSYNCSRESPONSE']._serialized_start=2112
+  _globals['_LISTENGAGEMENTSYNCSRESPONSE']._serialized_end=2226
+  _globals['_ENGAGEMENTSERVICE']._serialized_start=2299
+  _globals['_ENGAGEMENTSERVICE']._serialized_end=3461
 # @@protoc_insertion_point(module_scope)

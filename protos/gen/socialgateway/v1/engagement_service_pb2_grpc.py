@@ -68,6 +68,36 @@ class EngagementServiceStub:
                 request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.LikeCommentRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.HideComment = channel.unary_unary(
+                '/socialgateway.v1.EngagementService/HideComment',
+                request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.HideCommentRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.UnhideComment = channel.unary_unary(
+                '/socialgateway.v1.EngagementService/UnhideComment',
+                request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.UnhideCommentRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.DeleteComment = channel.unary_unary(
+                '/socialgateway.v1.EngagementService/DeleteComment',
+                request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.DeleteCommentRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
+        self.CreateEngagementSync = channel.unary_unary(
+                '/socialgateway.v1.EngagementService/CreateEngagementSync',
+                request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.CreateEngagementSyncRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_engagement__pb2.EngagementSync.FromString,
+                _registered_method=True)
+        self.GetEngagementSync = channel.unary_unary(
+                '/socialgateway.v1.EngagementService/GetEngagementSync',
+                request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.GetEngagementSyncRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_engagement__pb2.EngagementSync.FromString,
+                _registered_method=True)
+        self.ListEngagementSyncs = channel.unary_unary(
+                '/socialgateway.v1.EngagementService/ListEngagementSyncs',
+                request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.ListEngagementSyncsRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.ListEngagementSyncsResponse.FromString,
+                _registered_method=True)
         self.UnlikeComment = channel.unary_unary(
                 '/socialgateway.v1.EngagementService/UnlikeComment',
                 request_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.UnlikeCommentRequest.SerializeToString,
@@ -86,7 +116,10 @@ class EngagementServiceServicer:
     """
 
     def QueryMetrics(self, request, context):
-        """Reads an account's figures over a span of days.
+        """Reads an account's figures over a span of days, or with max_staleness the points that were kept of it.
+
+        Without max_staleness the vendor is asked now, and `series` has the span's days. With it `points` has what syncs have
+        kept, of the account or of some of its videos, however long ago; the vendor is asked only if that is older.
 
         HighLevel does not have them of every account: of TikTok's only of businesses, of
         LinkedIn's only of pages. Of others it answers noughts, so the gateway does not ask.
@@ -120,9 +153,11 @@ class EngagementServiceServicer:
     def ListComments(self, request, context):
         """Lists comments: those directly below the account's posts, or what stands below one post or one comment.
 
-        The vendor pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all.
+        HighLevel pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all. TikTok's
+        come from the store, which syncs and webhooks fill: those below every video as they were kept, those below one post,
+        video or comment after asking for the newest, once in a while.
 
-        Cost: one vendor call.
+        Cost: one vendor call, none from the store while it is young enough.
         Idempotent: yes, a read.
         Scope: engagement.read.
         Reasons: RESOURCE_NOT_FOUND (account or post), PAGE_TOKEN_INVALID, STATE_FORBIDS (the vendor has no id of the post),
@@ -169,6 +204,88 @@ class EngagementServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HideComment(self, request, context):
+        """Hides a comment: only its author still sees it. AIP-134, AIP-155: see LikeComment.
+
+        Cost: one vendor call.
+        Idempotent: yes.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnhideComment(self, request, context):
+        """Shows a hidden comment to everybody again. AIP-134, AIP-155: see LikeComment.
+
+        Cost: one vendor call.
+        Idempotent: yes.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteComment(self, request, context):
+        """Deletes a comment that the account itself wrote; those of others can be hidden.
+
+        One that the vendor has deleted already is deleted here too. A second call finds nothing: RESOURCE_NOT_FOUND.
+
+        Cost: one vendor call.
+        Idempotent: with request_id, for 30 days.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (another person wrote it), REQUEST_ID_REUSED, REAUTHORIZATION_REQUIRED,
+        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateEngagementSync(self, request, context):
+        """Reads an account, or every account of a location, into the store: metrics, videos, and the comments below them.
+
+        Returns at once; the reading goes on in the background, whatever becomes of this process, and ends with the event
+        EVENT_TYPE_ENGAGEMENT_SYNCED. Only what may have changed is read again. The first sync of an account starts its
+        schedule: every six hours, unless sync_interval says otherwise.
+
+        Cost: no vendor call now; later one for each 20 videos, and one for each 30 comments of videos whose count changed.
+        Idempotent: with request_id, for 30 days.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND (the account), STATE_FORBIDS (nothing can be read), CONFLICT (it is being read now),
+        REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEngagementSync(self, request, context):
+        """Returns a sync as it is now.
+
+        Cost: none.
+        Idempotent: yes, a read.
+        Scope: engagement.read.
+        Reasons: RESOURCE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEngagementSyncs(self, request, context):
+        """Lists a location's syncs, the newest first.
+
+        Cost: none.
+        Idempotent: yes, a read.
+        Scope: engagement.read.
+        Reasons: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UnlikeComment(self, request, context):
         """Takes the account's like of a comment back; where there is none nothing changes. AIP-155: see LikeComment.
 
@@ -209,6 +326,36 @@ def add_EngagementServiceServicer_to_server(servicer, server):
                     servicer.LikeComment,
                     request_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.LikeCommentRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'HideComment': grpc.unary_unary_rpc_method_handler(
+                    servicer.HideComment,
+                    request_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.HideCommentRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'UnhideComment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnhideComment,
+                    request_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.UnhideCommentRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'DeleteComment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteComment,
+                    request_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.DeleteCommentRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'CreateEngagementSync': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateEngagementSync,
+                    request_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.CreateEngagementSyncRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_engagement__pb2.EngagementSync.SerializeToString,
+            ),
+            'GetEngagementSync': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEngagementSync,
+                    request_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.GetEngagementSyncRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_engagement__pb2.EngagementSync.SerializeToString,
+            ),
+            'ListEngagementSyncs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEngagementSyncs,
+                    request_deserializer=socialgateway_dot_v1_dot_engagement__service__pb2.ListEngagementSyncsRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_engagement__service__pb2.ListEngagementSyncsResponse.SerializeToString,
             ),
             'UnlikeComment': grpc.unary_unary_rpc_method_handler(
                     servicer.UnlikeComment,
@@ -358,6 +505,168 @@ class EngagementService:
             '/socialgateway.v1.EngagementService/LikeComment',
             socialgateway_dot_v1_dot_engagement__service__pb2.LikeCommentRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HideComment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.EngagementService/HideComment',
+            socialgateway_dot_v1_dot_engagement__service__pb2.HideCommentRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnhideComment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.EngagementService/UnhideComment',
+            socialgateway_dot_v1_dot_engagement__service__pb2.UnhideCommentRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteComment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.EngagementService/DeleteComment',
+            socialgateway_dot_v1_dot_engagement__service__pb2.DeleteCommentRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateEngagementSync(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.EngagementService/CreateEngagementSync',
+            socialgateway_dot_v1_dot_engagement__service__pb2.CreateEngagementSyncRequest.SerializeToString,
+            socialgateway_dot_v1_dot_engagement__pb2.EngagementSync.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEngagementSync(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.EngagementService/GetEngagementSync',
+            socialgateway_dot_v1_dot_engagement__service__pb2.GetEngagementSyncRequest.SerializeToString,
+            socialgateway_dot_v1_dot_engagement__pb2.EngagementSync.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEngagementSyncs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.EngagementService/ListEngagementSyncs',
+            socialgateway_dot_v1_dot_engagement__service__pb2.ListEngagementSyncsRequest.SerializeToString,
+            socialgateway_dot_v1_dot_engagement__service__pb2.ListEngagementSyncsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,7 +43,10 @@ class EngagementServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EngagementServiceAsyncStub: ...
     QueryMetrics: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.QueryMetricsRequest, _engagement_service_pb2.QueryMetricsResponse]
-    """Reads an account's figures over a span of days.
+    """Reads an account's figures over a span of days, or with max_staleness the points that were kept of it.
+
+    Without max_staleness the vendor is asked now, and `series` has the span's days. With it `points` has what syncs have
+    kept, of the account or of some of its videos, however long ago; the vendor is asked only if that is older.
 
     HighLevel does not have them of every account: of TikTok's only of businesses, of
     LinkedIn's only of pages. Of others it answers noughts, so the gateway does not ask.
@@ -69,9 +72,11 @@ class EngagementServiceStub:
     ListComments: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.ListCommentsRequest, _engagement_service_pb2.ListCommentsResponse]
     """Lists comments: those directly below the account's posts, or what stands below one post or one comment.
 
-    The vendor pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all.
+    HighLevel pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all. TikTok's
+    come from the store, which syncs and webhooks fill: those below every video as they were kept, those below one post,
+    video or comment after asking for the newest, once in a while.
 
-    Cost: one vendor call.
+    Cost: one vendor call, none from the store while it is young enough.
     Idempotent: yes, a read.
     Scope: engagement.read.
     Reasons: RESOURCE_NOT_FOUND (account or post), PAGE_TOKEN_INVALID, STATE_FORBIDS (the vendor has no id of the post),
@@ -106,6 +111,64 @@ class EngagementServiceStub:
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
     PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
+    HideComment: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.HideCommentRequest, _empty_pb2.Empty]
+    """Hides a comment: only its author still sees it. AIP-134, AIP-155: see LikeComment.
+
+    Cost: one vendor call.
+    Idempotent: yes.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    UnhideComment: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.UnhideCommentRequest, _empty_pb2.Empty]
+    """Shows a hidden comment to everybody again. AIP-134, AIP-155: see LikeComment.
+
+    Cost: one vendor call.
+    Idempotent: yes.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    DeleteComment: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.DeleteCommentRequest, _empty_pb2.Empty]
+    """Deletes a comment that the account itself wrote; those of others can be hidden.
+
+    One that the vendor has deleted already is deleted here too. A second call finds nothing: RESOURCE_NOT_FOUND.
+
+    Cost: one vendor call.
+    Idempotent: with request_id, for 30 days.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (another person wrote it), REQUEST_ID_REUSED, REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    CreateEngagementSync: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.CreateEngagementSyncRequest, _engagement_pb2.EngagementSync]
+    """Reads an account, or every account of a location, into the store: metrics, videos, and the comments below them.
+
+    Returns at once; the reading goes on in the background, whatever becomes of this process, and ends with the event
+    EVENT_TYPE_ENGAGEMENT_SYNCED. Only what may have changed is read again. The first sync of an account starts its
+    schedule: every six hours, unless sync_interval says otherwise.
+
+    Cost: no vendor call now; later one for each 20 videos, and one for each 30 comments of videos whose count changed.
+    Idempotent: with request_id, for 30 days.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND (the account), STATE_FORBIDS (nothing can be read), CONFLICT (it is being read now),
+    REQUEST_ID_REUSED.
+    """
+    GetEngagementSync: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.GetEngagementSyncRequest, _engagement_pb2.EngagementSync]
+    """Returns a sync as it is now.
+
+    Cost: none.
+    Idempotent: yes, a read.
+    Scope: engagement.read.
+    Reasons: RESOURCE_NOT_FOUND.
+    """
+    ListEngagementSyncs: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.ListEngagementSyncsRequest, _engagement_service_pb2.ListEngagementSyncsResponse]
+    """Lists a location's syncs, the newest first.
+
+    Cost: none.
+    Idempotent: yes, a read.
+    Scope: engagement.read.
+    Reasons: PAGE_TOKEN_INVALID.
+    """
     UnlikeComment: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.UnlikeCommentRequest, _empty_pb2.Empty]
     """Takes the account's like of a comment back; where there is none nothing changes. AIP-155: see LikeComment.
 
@@ -129,7 +192,10 @@ class EngagementServiceAsyncStub(EngagementServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     QueryMetrics: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.QueryMetricsRequest, _engagement_service_pb2.QueryMetricsResponse]  # type: ignore[assignment]
-    """Reads an account's figures over a span of days.
+    """Reads an account's figures over a span of days, or with max_staleness the points that were kept of it.
+
+    Without max_staleness the vendor is asked now, and `series` has the span's days. With it `points` has what syncs have
+    kept, of the account or of some of its videos, however long ago; the vendor is asked only if that is older.
 
     HighLevel does not have them of every account: of TikTok's only of businesses, of
     LinkedIn's only of pages. Of others it answers noughts, so the gateway does not ask.
@@ -155,9 +221,11 @@ class EngagementServiceAsyncStub(EngagementServiceStub):
     ListComments: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.ListCommentsRequest, _engagement_service_pb2.ListCommentsResponse]  # type: ignore[assignment]
     """Lists comments: those directly below the account's posts, or what stands below one post or one comment.
 
-    The vendor pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all.
+    HighLevel pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all. TikTok's
+    come from the store, which syncs and webhooks fill: those below every video as they were kept, those below one post,
+    video or comment after asking for the newest, once in a while.
 
-    Cost: one vendor call.
+    Cost: one vendor call, none from the store while it is young enough.
     Idempotent: yes, a read.
     Scope: engagement.read.
     Reasons: RESOURCE_NOT_FOUND (account or post), PAGE_TOKEN_INVALID, STATE_FORBIDS (the vendor has no id of the post),
@@ -192,6 +260,64 @@ class EngagementServiceAsyncStub(EngagementServiceStub):
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
     PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
+    HideComment: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.HideCommentRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Hides a comment: only its author still sees it. AIP-134, AIP-155: see LikeComment.
+
+    Cost: one vendor call.
+    Idempotent: yes.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    UnhideComment: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.UnhideCommentRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Shows a hidden comment to everybody again. AIP-134, AIP-155: see LikeComment.
+
+    Cost: one vendor call.
+    Idempotent: yes.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    DeleteComment: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.DeleteCommentRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Deletes a comment that the account itself wrote; those of others can be hidden.
+
+    One that the vendor has deleted already is deleted here too. A second call finds nothing: RESOURCE_NOT_FOUND.
+
+    Cost: one vendor call.
+    Idempotent: with request_id, for 30 days.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (another person wrote it), REQUEST_ID_REUSED, REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    CreateEngagementSync: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.CreateEngagementSyncRequest, _engagement_pb2.EngagementSync]  # type: ignore[assignment]
+    """Reads an account, or every account of a location, into the store: metrics, videos, and the comments below them.
+
+    Returns at once; the reading goes on in the background, whatever becomes of this process, and ends with the event
+    EVENT_TYPE_ENGAGEMENT_SYNCED. Only what may have changed is read again. The first sync of an account starts its
+    schedule: every six hours, unless sync_interval says otherwise.
+
+    Cost: no vendor call now; later one for each 20 videos, and one for each 30 comments of videos whose count changed.
+    Idempotent: with request_id, for 30 days.
+    Scope: engagement.write.
+    Reasons: RESOURCE_NOT_FOUND (the account), STATE_FORBIDS (nothing can be read), CONFLICT (it is being read now),
+    REQUEST_ID_REUSED.
+    """
+    GetEngagementSync: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.GetEngagementSyncRequest, _engagement_pb2.EngagementSync]  # type: ignore[assignment]
+    """Returns a sync as it is now.
+
+    Cost: none.
+    Idempotent: yes, a read.
+    Scope: engagement.read.
+    Reasons: RESOURCE_NOT_FOUND.
+    """
+    ListEngagementSyncs: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.ListEngagementSyncsRequest, _engagement_service_pb2.ListEngagementSyncsResponse]  # type: ignore[assignment]
+    """Lists a location's syncs, the newest first.
+
+    Cost: none.
+    Idempotent: yes, a read.
+    Scope: engagement.read.
+    Reasons: PAGE_TOKEN_INVALID.
+    """
     UnlikeComment: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.UnlikeCommentRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Takes the account's like of a comment back; where there is none nothing changes. AIP-155: see LikeComment.
 
@@ -218,7 +344,10 @@ class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engagement_service_pb2.QueryMetricsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_engagement_service_pb2.QueryMetricsResponse, _abc.Awaitable[_engagement_service_pb2.QueryMetricsResponse]]:
-        """Reads an account's figures over a span of days.
+        """Reads an account's figures over a span of days, or with max_staleness the points that were kept of it.
+
+        Without max_staleness the vendor is asked now, and `series` has the span's days. With it `points` has what syncs have
+        kept, of the account or of some of its videos, however long ago; the vendor is asked only if that is older.
 
         HighLevel does not have them of every account: of TikTok's only of businesses, of
         LinkedIn's only of pages. Of others it answers noughts, so the gateway does not ask.
@@ -256,9 +385,11 @@ class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_engagement_service_pb2.ListCommentsResponse, _abc.Awaitable[_engagement_service_pb2.ListCommentsResponse]]:
         """Lists comments: those directly below the account's posts, or what stands below one post or one comment.
 
-        The vendor pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all.
+        HighLevel pages by counting: a comment that comes or goes while one pages can be seen twice, or not at all. TikTok's
+        come from the store, which syncs and webhooks fill: those below every video as they were kept, those below one post,
+        video or comment after asking for the newest, once in a while.
 
-        Cost: one vendor call.
+        Cost: one vendor call, none from the store while it is young enough.
         Idempotent: yes, a read.
         Scope: engagement.read.
         Reasons: RESOURCE_NOT_FOUND (account or post), PAGE_TOKEN_INVALID, STATE_FORBIDS (the vendor has no id of the post),
@@ -304,6 +435,100 @@ class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: engagement.write.
         Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
         PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def HideComment(
+        self,
+        request: _engagement_service_pb2.HideCommentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Hides a comment: only its author still sees it. AIP-134, AIP-155: see LikeComment.
+
+        Cost: one vendor call.
+        Idempotent: yes.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def UnhideComment(
+        self,
+        request: _engagement_service_pb2.UnhideCommentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Shows a hidden comment to everybody again. AIP-134, AIP-155: see LikeComment.
+
+        Cost: one vendor call.
+        Idempotent: yes.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteComment(
+        self,
+        request: _engagement_service_pb2.DeleteCommentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Deletes a comment that the account itself wrote; those of others can be hidden.
+
+        One that the vendor has deleted already is deleted here too. A second call finds nothing: RESOURCE_NOT_FOUND.
+
+        Cost: one vendor call.
+        Idempotent: with request_id, for 30 days.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (another person wrote it), REQUEST_ID_REUSED, REAUTHORIZATION_REQUIRED,
+        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateEngagementSync(
+        self,
+        request: _engagement_service_pb2.CreateEngagementSyncRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engagement_pb2.EngagementSync, _abc.Awaitable[_engagement_pb2.EngagementSync]]:
+        """Reads an account, or every account of a location, into the store: metrics, videos, and the comments below them.
+
+        Returns at once; the reading goes on in the background, whatever becomes of this process, and ends with the event
+        EVENT_TYPE_ENGAGEMENT_SYNCED. Only what may have changed is read again. The first sync of an account starts its
+        schedule: every six hours, unless sync_interval says otherwise.
+
+        Cost: no vendor call now; later one for each 20 videos, and one for each 30 comments of videos whose count changed.
+        Idempotent: with request_id, for 30 days.
+        Scope: engagement.write.
+        Reasons: RESOURCE_NOT_FOUND (the account), STATE_FORBIDS (nothing can be read), CONFLICT (it is being read now),
+        REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetEngagementSync(
+        self,
+        request: _engagement_service_pb2.GetEngagementSyncRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engagement_pb2.EngagementSync, _abc.Awaitable[_engagement_pb2.EngagementSync]]:
+        """Returns a sync as it is now.
+
+        Cost: none.
+        Idempotent: yes, a read.
+        Scope: engagement.read.
+        Reasons: RESOURCE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListEngagementSyncs(
+        self,
+        request: _engagement_service_pb2.ListEngagementSyncsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engagement_service_pb2.ListEngagementSyncsResponse, _abc.Awaitable[_engagement_service_pb2.ListEngagementSyncsResponse]]:
+        """Lists a location's syncs, the newest first.
+
+        Cost: none.
+        Idempotent: yes, a read.
+        Scope: engagement.read.
+        Reasons: PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod

@@ -62,6 +62,8 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_COMMENT_LIST: _ClassVar[Capability]
     CAPABILITY_COMMENT_REPLY: _ClassVar[Capability]
     CAPABILITY_COMMENT_MODERATE: _ClassVar[Capability]
+    CAPABILITY_COMMENT_HIDE: _ClassVar[Capability]
+    CAPABILITY_COMMENT_DELETE: _ClassVar[Capability]
     CAPABILITY_PLANNER_LABELS: _ClassVar[Capability]
     CAPABILITY_POST_IMPORT: _ClassVar[Capability]
     CAPABILITY_WEBHOOKS: _ClassVar[Capability]
@@ -107,6 +109,8 @@ CAPABILITY_ACCOUNT_METRICS: Capability
 CAPABILITY_COMMENT_LIST: Capability
 CAPABILITY_COMMENT_REPLY: Capability
 CAPABILITY_COMMENT_MODERATE: Capability
+CAPABILITY_COMMENT_HIDE: Capability
+CAPABILITY_COMMENT_DELETE: Capability
 CAPABILITY_PLANNER_LABELS: Capability
 CAPABILITY_POST_IMPORT: Capability
 CAPABILITY_WEBHOOKS: Capability

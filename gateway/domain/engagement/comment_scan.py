@@ -1,0 +1,125 @@
+"""Reading the comments below an account's videos, for a sync: page by page, replies too, until nothing is missing.
+
+Owns when a scan of a video ends, and what is deleted then. Each step is one vendor call and one transaction.
+"""
+
+from typing import Any
+
+from gateway.domain.engagement import store
+from gateway.domain.engagement.sync_run import Reading, end, moved
+from providers.errors import NotFound, ScopeNotGranted
+from providers.models.engagement import CommentPage
+from storage import engagement
+from storage.database import Transaction
+from storage.engagement import StoredComment, VideoRow
+from storage.engagement_syncs import RunRow
+
+COMMENT_PAGE = 30
+
+
+async def read_comments(reading: Reading) -> RunRow | None:
+    """Read one page of comments of the video that is next, or of replies to one of its comments."""
+    location, account = reading.account.location, reading.account.id
+    async with reading.domain.db.read() as tx:
+        video = await engagement.next_scan(tx, location, account)
+        parent = None
+        if video is not None and video.scan_cursor == _TOP_DONE:
+            parent = await engagement.next_replies(tx, location, account, video.video)
+    if video is None:
+        await end(reading.domain, reading.run, None)
+        return None
+    try:
+        if video.scan_cursor != _TOP_DONE:
+            return await _read_page(reading, video)
+        return await (_finish_scan(reading, video) if parent is None else _read_replies(reading, video, parent))
+    except ScopeNotGranted:
+        # The grant has lost the scope of comments: what was read counts, and the videos stay to be scanned.
+        await end(reading.domain, reading.run, None)
+        return None
+
+
+_TOP_DONE = "done"
+"""The cursor of a scan that has read every comment directly below the video."""
+
+
+async def _list(reading: Reading, video: VideoRow, *, parent: str = "", cursor: str = "") -> CommentPage | None:
+    """Return one page; None if the vendor does not know the video or the comment any more."""
+    try:
+        page: CommentPage = await reading.provider.engagement.list_comments(
+            reading.access,
+            reading.ref,
+            parent=parent or video.video,
+            post=video.video,
+            cursor=cursor,
+            limit=COMMENT_PAGE,
+        )
+    except NotFound:
+        return None
+    return page
+
+
+async def _read_page(reading: Reading, video: VideoRow) -> RunRow | None:
+    page = await _list(reading, video, cursor=video.scan_cursor)
+    if page is None:
+        return await _finish_scan(reading, video)
+    now, account = reading.domain.clock(), reading.account
+    async with reading.domain.db.transaction() as tx:
+        added, former = await store.save_comments(tx, account, page.comments, now, scan=video.scan)
+        for each in page.comments:
+            if (each.reply_count or 0) > len(each.replies) and former.get(each.id) != each.reply_count:
+                await engagement.change_comment(tx, account.location, account.id, each.id, replies_due=True)
+        found = video.scan_found + len(added)
+        whole = not page.next_cursor
+        done = whole or (not added and _all_found(video, found))
+        if whole:
+            await engagement.remove_unseen(tx, video, reply_to="")
+        cursor = _TOP_DONE if done else page.next_cursor
+        await engagement.change_video(
+            tx, video.location, video.account, video.video, scan_cursor=cursor, scan_found=found
+        )
+        return await _counted(tx, reading, len(page.comments), added)
+
+
+def _all_found(video: VideoRow, found: int) -> bool:
+    """Return whether as many comments were found as the vendor counts more than at the last scan: none is missing then.
+
+    When it counts fewer, some were deleted, and only a whole scan shows which.
+    """
+    if video.scan_time is None or video.comment_count is None or video.scanned_count is None:
+        return False
+    return 0 <= video.comment_count - video.scanned_count <= found
+
+
+async def _counted(
+    tx: Transaction, reading: Reading, seen: int, added: list[StoredComment], **values: Any
+) -> RunRow | None:
+    run = reading.run
+    return await moved(tx, reading, comments=run.comments + seen, new_comments=run.new_comments + len(added), **values)
+
+
+async def _read_replies(reading: Reading, video: VideoRow, parent: StoredComment) -> RunRow | None:
+    run, account = reading.run, reading.account
+    cursor = run.cursor if run.video == parent.comment else ""
+    page = await _list(reading, video, parent=parent.comment, cursor=cursor)
+    now = reading.domain.clock()
+    async with reading.domain.db.transaction() as tx:
+        comments = page.comments if page is not None else ()
+        added, _ = await store.save_comments(tx, account, comments, now, scan=video.scan)
+        following = page.next_cursor if page is not None else ""
+        if not following:
+            if page is not None:
+                await engagement.remove_unseen(tx, video, reply_to=parent.comment)
+            await engagement.change_comment(tx, account.location, account.id, parent.comment, replies_due=False)
+        place = {"cursor": following, "video": parent.comment if following else ""}
+        return await _counted(tx, reading, len(comments), added, **place)
+
+
+async def _finish_scan(reading: Reading, video: VideoRow) -> RunRow | None:
+    """Record the count at which a video was scanned: it is scanned again when the vendor counts another."""
+    now = reading.domain.clock()
+    async with reading.domain.db.transaction() as tx:
+        values: dict[str, Any] = {"scan_due": False, "scan_cursor": "", "scan_time": now}
+        await engagement.change_video(
+            tx, video.location, video.account, video.video, scanned_count=video.comment_count, **values
+        )
+        return await moved(tx, reading)

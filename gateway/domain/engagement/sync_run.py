@@ -1,0 +1,68 @@
+"""One account of a sync that is being read: what its steps need, moving it on, and ending it.
+
+Owns the lease of a run, and its end. What the steps read is in `sync_steps.py` and `comment_scan.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from gateway.domain.access import ConnectionAccess
+from gateway.domain.context import Domain
+from gateway.domain.engagement import sync
+from providers.models.engagement import AccountRef
+from storage import engagement_syncs
+from storage.accounts import AccountRow
+from storage.database import Transaction
+from storage.engagement_syncs import RunRow
+from storage.states import SyncPhase
+
+LEASE = timedelta(minutes=2)
+"""Longer than one step can take: after that another process goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One account that is being read."""
+
+    domain: Domain
+    run: RunRow
+    account: AccountRow
+
+    @property
+    def access(self) -> ConnectionAccess:
+        """The account's grant, for work in the background: callers go first."""
+        row = self.account
+        return ConnectionAccess(self.domain, row.provider, row.location, row.connection, background=True)
+
+    @property
+    def ref(self) -> AccountRef:
+        """The account as providers know it."""
+        row = self.account
+        return AccountRef(row.provider_account_id, row.platform, row.kind, dict(row.provider_data))
+
+    @property
+    def provider(self) -> Any:
+        """The account's provider."""
+        return self.domain.providers[self.account.provider]
+
+
+class RunLost(Exception):
+    """The run is gone, with the grant of its account, or another process has moved it on: nothing is kept."""
+
+
+async def moved(tx: Transaction, reading: Reading, **values: Any) -> RunRow:
+    """Move the run on within the transaction that keeps what was read, and prolong the lease. Raises RunLost."""
+    now = reading.domain.clock()
+    run = await engagement_syncs.move(tx, reading.run, tries=0, due_at=now + LEASE, update_time=now, **values)
+    if run is None:
+        raise RunLost
+    return run
+
+
+async def end(domain: Domain, run: RunRow, error: dict[str, Any] | None) -> None:
+    """End an account's part of a sync, with what went wrong or None, and the sync with it if it was the last one."""
+    now, phase = domain.clock(), SyncPhase.FAILED if error else SyncPhase.DONE
+    async with domain.db.transaction() as tx:
+        if await engagement_syncs.move(tx, run, phase=phase, error=error, due_at=None, update_time=now):
+            await sync.finish(tx, run, now, succeeded=error is None)

@@ -1,0 +1,171 @@
+"""The steps of a sync: each is one vendor call and one transaction, so that a sync goes on wherever it was stopped.
+
+Owns what is read in which order, which videos' comments are read again, and what an error means for the account. A step
+that was read twice, because a process died before its commit, changes nothing the second time. The comments themselves
+are read in `comment_scan.py`.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from gateway import reasons
+from gateway.domain import vendor_errors
+from gateway.domain.concurrency import backoff
+from gateway.domain.context import Domain
+from gateway.domain.engagement import comment_scan, read, store
+from gateway.domain.engagement.sync_run import LEASE, Reading, RunLost, end, moved
+from providers.capabilities import Capability, CapabilityTable
+from providers.errors import CapabilityMissing, ContractBroken, ProviderError, ScopeNotGranted, Temporary
+from storage import accounts, engagement, engagement_syncs
+from storage.accounts import AccountRow
+from storage.database import DatabaseUnavailable, Transaction
+from storage.engagement import VideoRow
+from storage.engagement_syncs import RunRow
+from storage.states import AccountState, SyncPhase
+
+log = structlog.get_logger(__name__)
+
+VIDEO_PAGE = 20
+WATCHED, WATCHED_FOR = 20, timedelta(days=7)
+"""How many of the newest videos, published how long ago at most, are looked at in every sync: the vendor's counts of
+comments are a day or two behind.
+"""
+
+PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=4)
+MAX_TRIES = 12
+"""How often a step that fails is tried, with growing pauses: within about half a day."""
+
+
+async def run_due(domain: Domain) -> bool:
+    """Take one account that is due and read it until it is done or has to wait; return whether there was one."""
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        run = await engagement_syncs.take_due(tx, now, now + LEASE)
+        account = None if run is None else await accounts.find(tx, run.location, run.account)
+    if run is None:
+        return False
+    while run is not None:
+        run = await _guarded(domain, run, account)
+    return True
+
+
+async def _guarded(domain: Domain, run: RunRow, account: AccountRow | None) -> RunRow | None:
+    """Take one step; return the run if it goes on at once, None if it has ended, waits, or is another process's."""
+    if account is None or account.state != AccountState.ACTIVE:
+        await end(domain, run, vendor_errors.stored_error("REAUTHORIZATION_REQUIRED", "It is not attached."))
+        return None
+    try:
+        return await _step(Reading(domain, run, account))
+    except (Temporary, ContractBroken) as error:
+        if run.tries + 1 >= MAX_TRIES:
+            await end(domain, run, _error(error))
+        else:
+            await _put_off(domain, run, error)
+    except ProviderError as error:
+        await end(domain, run, _error(error))
+    except RunLost:
+        pass
+    except DatabaseUnavailable:
+        # The lease ends by itself.
+        raise
+    except Exception as error:  # whatever it is, it must not be met again every two minutes for ever
+        log.error("engagement.failed", location=run.location, account=run.account, error=type(error).__name__)
+        if run.tries + 1 >= MAX_TRIES:
+            await end(domain, run, vendor_errors.stored_error("INTERNAL", "Reading the account failed."))
+        else:
+            await _wait(domain, run, backoff(PAUSE, run.tries, LONGEST_PAUSE), run.tries + 1)
+    return None
+
+
+def _error(error: ProviderError) -> dict[str, Any]:
+    return vendor_errors.stored_error(reasons.reason_of(error), error.message, **reasons.metadata_of(error))
+
+
+async def _put_off(domain: Domain, run: RunRow, error: ProviderError) -> None:
+    """Let a run wait: as long as the vendor or the quota says, which is no failed try, else longer each time."""
+    wait = error.retry_after or backoff(PAUSE, run.tries, LONGEST_PAUSE)
+    await _wait(domain, run, wait, run.tries if error.retry_after else run.tries + 1)
+    log.info("engagement.waits", location=run.location, account=run.account, seconds=wait.total_seconds())
+
+
+async def _wait(domain: Domain, run: RunRow, wait: timedelta, tries: int) -> None:
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        await engagement_syncs.move(tx, run, tries=tries, due_at=now + wait, update_time=now)
+
+
+async def _step(reading: Reading) -> RunRow | None:
+    match reading.run.phase:
+        case SyncPhase.ACCOUNT:
+            return await _read_account(reading)
+        case SyncPhase.VIDEOS:
+            return await _read_videos(reading)
+        case SyncPhase.COMMENTS:
+            return await comment_scan.read_comments(reading)
+    return None
+
+
+async def _read_account(reading: Reading) -> RunRow | None:
+    """Read the profile's counts and the daily values: one call each, where there are any."""
+    domain, account, provider = reading.domain, reading.account, reading.provider
+    counts, figures = await read.account_totals(provider, reading.access), None
+    if provider.table.can(Capability.ACCOUNT_METRICS):
+        # A missing scope costs these values and nothing else.
+        with suppress(CapabilityMissing, ScopeNotGranted):
+            figures = await provider.engagement.figures(reading.access, reading.ref, None)
+    now, lists = domain.clock(), provider.table.can(Capability.VIDEO_LIST)
+    async with domain.db.transaction() as tx:
+        await store.save_counts(tx, account, counts, now)
+        if figures is not None:
+            await store.save_figures(tx, account, figures, now)
+        return await moved(tx, reading, phase=SyncPhase.VIDEOS if lists else SyncPhase.COMMENTS)
+
+
+async def _read_videos(reading: Reading) -> RunRow | None:
+    """Read one page of videos, and mark those whose comments are to be read."""
+    domain, run = reading.domain, reading.run
+    try:
+        found = await reading.provider.videos.list_videos(reading.access, cursor=run.cursor, limit=VIDEO_PAGE)
+        readable = await _can_read_comments(reading)
+    except ScopeNotGranted:
+        return await _next_phase(reading)
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        known = await store.save_videos(tx, reading.account, found.videos, now)
+        if readable:
+            for place, video in enumerate(found.videos):
+                row = known[video.provider_video_id]
+                watched = not run.cursor and place < WATCHED and _is_young(row, now)
+                if watched or row.scan_time is None or row.comment_count != row.scanned_count:
+                    await _begin_scan(tx, row, run.sync, now)
+        phase = SyncPhase.VIDEOS if found.next_cursor else SyncPhase.COMMENTS
+        videos = run.videos + len(found.videos)
+        return await moved(tx, reading, phase=phase, cursor=found.next_cursor, videos=videos)
+
+
+async def _next_phase(reading: Reading) -> RunRow | None:
+    async with reading.domain.db.transaction() as tx:
+        return await moved(tx, reading, phase=SyncPhase.COMMENTS, cursor="")
+
+
+async def _can_read_comments(reading: Reading) -> bool:
+    """Return whether comments are listed by video, which a planner does not do, and the grant has their scope."""
+    table: CapabilityTable = reading.provider.table
+    if not (table.can(Capability.COMMENT_LIST) and table.has_comments(reading.account.platform)):
+        return False
+    token = await reading.access.token()
+    return table.granted(token.scopes, token.kind or "")["can_read_comments"]
+
+
+def _is_young(row: VideoRow, now: datetime) -> bool:
+    return row.publish_time is not None and row.publish_time > now - WATCHED_FOR
+
+
+async def _begin_scan(tx: Transaction, row: VideoRow, scan: str, now: datetime) -> None:
+    """Mark a video for this sync; a scan that an earlier sync has begun starts anew."""
+    if row.scan != scan:
+        values: dict[str, Any] = {"scan": scan, "scan_start": now, "scan_cursor": "", "scan_found": 0}
+        await engagement.change_video(tx, row.location, row.account, row.video, scan_due=True, **values)

@@ -1,0 +1,285 @@
+"""What engagement syncs and webhooks bring of an account: its videos, and the comments below them.
+
+Owns the tables `engagement_videos` and `engagement_comments`. A comment is one row however often it is seen. Which
+account is read when is in `storage/engagement_syncs.py`, metrics are in `storage/metric_points.py`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Index,
+    String,
+    and_,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlmodel import Field, SQLModel, col
+
+from storage import rows
+from storage.database import Transaction
+from storage.types import time_field
+
+
+class VideoRow(SQLModel, table=True):
+    """One video: the vendor's count of its comments, that at its last whole scan, and how far the present scan is;
+    `look_time` is when a caller's list last asked for the newest.
+
+    `scan` is the sync that scans it, `scan_cursor` the vendor's, `scan_found` how many comments it has found new.
+    """
+
+    __tablename__ = "engagement_videos"
+
+    location: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    video: str = Field(primary_key=True)
+    publish_time: datetime | None = time_field(nullable=True)
+    comment_count: int | None = Field(default=None, sa_type=BigInteger)
+    scanned_count: int | None = Field(default=None, sa_type=BigInteger)
+    scan_time: datetime | None = time_field(nullable=True)
+    look_time: datetime | None = time_field(nullable=True)
+    scan: str = ""
+    scan_start: datetime | None = time_field(nullable=True)
+    scan_cursor: str = ""
+    scan_found: int = Field(default=0, sa_type=BigInteger)
+    scan_due: bool = False
+    fetch_time: datetime = time_field()
+
+
+class StoredComment(SQLModel, table=True):
+    """One comment as it was last seen; `scan` is the sync that saw it last, `replies_due` that its replies are read."""
+
+    __tablename__ = "engagement_comments"
+    __table_args__ = (
+        Index("engagement_comments_by_time", "location", "account", "publish_time", "comment"),
+        Index("engagement_comments_by_video", "location", "account", "video"),
+    )
+
+    location: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    comment: str = Field(primary_key=True)
+    video: str
+    reply_to: str = ""
+    text: str = ""
+    author_name: str = ""
+    author_avatar_uri: str = ""
+    author_id: str = ""
+    own: bool = False
+    hidden: bool | None = None
+    liked: bool | None = None
+    pinned: bool | None = None
+    like_count: int | None = Field(default=None, sa_type=BigInteger)
+    reply_count: int | None = Field(default=None, sa_type=BigInteger)
+    attachment_uris: list[str] = Field(default_factory=list, sa_type=ARRAY(String), nullable=False)
+    publish_time: datetime = time_field()
+    scan: str = ""
+    replies_due: bool = False
+    fetch_time: datetime = time_field()
+
+
+async def save_videos(tx: Transaction, found: Sequence[VideoRow]) -> dict[str, VideoRow]:
+    """Add videos, or update what the vendor says of them; return them as they are then, with how far their scan is."""
+    if not found:
+        return {}
+    names = ("location", "account", "video", "publish_time", "comment_count", "fetch_time")
+    values = [{**row.model_dump(), **{name: getattr(row, name) for name in names}} for row in found]
+    statement = pg_insert(VideoRow).values(values)
+    changed = {name: statement.excluded[name] for name in ("publish_time", "comment_count", "fetch_time")}
+    returning = (
+        statement.on_conflict_do_update(index_elements=["location", "account", "video"], set_=changed)
+        .returning(VideoRow)
+        .execution_options(populate_existing=True)
+    )
+    return {row.video: row for row in (await tx.execute(returning)).scalars()}
+
+
+async def next_scan(tx: Transaction, location: str, account: str) -> VideoRow | None:
+    """Return the video whose comments are to be read next, None if there is none."""
+    query = select(VideoRow).where(
+        col(VideoRow.location) == location, col(VideoRow.account) == account, col(VideoRow.scan_due)
+    )
+    query = query.order_by(col(VideoRow.scan_cursor) == "", col(VideoRow.video).desc()).limit(1)
+    return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def comments_time(tx: Transaction, location: str, account: str, video: str) -> datetime | None:
+    """Return when the vendor was last asked for the newest comments of a video, None if never."""
+    row = await tx.get(VideoRow, (location, account, video), populate_existing=True)
+    return None if row is None else max(filter(None, (row.scan_time, row.look_time)), default=None)
+
+
+async def note_look(tx: Transaction, location: str, account: str, video: str, now: datetime) -> None:
+    """Record that the newest comments of a video were read."""
+    row = VideoRow(location=location, account=account, video=video, look_time=now, fetch_time=now)
+    statement = pg_insert(VideoRow).values(**row.model_dump())
+    conflict = ["location", "account", "video"]
+    await tx.execute(statement.on_conflict_do_update(index_elements=conflict, set_={"look_time": now}))
+
+
+async def is_own_author(tx: Transaction, location: str, account: str, author_id: str) -> bool:
+    """Return whether an author is the account itself, as far as its own comments show."""
+    return bool(author_id) and await rows.any_match(
+        tx,
+        col(StoredComment.location) == location,
+        col(StoredComment.account) == account,
+        col(StoredComment.author_id) == author_id,
+        col(StoredComment.own).is_(True),
+    )
+
+
+async def change_video(tx: Transaction, location: str, account: str, video: str, **values: Any) -> None:
+    """Set columns of a video."""
+    statement = update(VideoRow).where(
+        col(VideoRow.location) == location, col(VideoRow.account) == account, col(VideoRow.video) == video
+    )
+    await tx.execute(statement.values(**values))
+
+
+async def save_comments(
+    tx: Transaction, found: Sequence[StoredComment]
+) -> tuple[list[StoredComment], dict[str, int | None]]:
+    """Add comments, or update them; return those that were added, and the former reply counts of the others."""
+    if not found:
+        return [], {}
+    first = found[0]
+    known = (col(StoredComment.comment), col(StoredComment.reply_count))
+    query = select(*known).where(
+        col(StoredComment.location) == first.location,
+        col(StoredComment.account) == first.account,
+        col(StoredComment.comment).in_([row.comment for row in found]),
+    )
+    former = {id: count for id, count in (await tx.execute(query)).all()}  # noqa: C416 - rows are no tuples
+    statement = pg_insert(StoredComment).values([row.model_dump() for row in found])
+    fixed = ("location", "account", "comment", "replies_due")
+    changed: dict[str, Any] = {
+        name: statement.excluded[name] for name in StoredComment.model_fields if name not in fixed
+    }
+    # What a list or a webhook shows in the middle of a scan does not take from it what it has seen.
+    changed["scan"] = case((statement.excluded.scan == "", col(StoredComment.scan)), else_=statement.excluded.scan)
+    changed["replies_due"] = or_(col(StoredComment.replies_due), statement.excluded.replies_due)
+    upsert = statement.on_conflict_do_update(index_elements=["location", "account", "comment"], set_=changed)
+    written: Any = upsert.returning(col(StoredComment.comment), literal_column("xmax = 0"))
+    added = {id for id, new in (await tx.execute(written)).all() if new}
+    return [row for row in found if row.comment in added], former
+
+
+async def add_comment(tx: Transaction, row: StoredComment) -> bool:
+    """Add a comment that is not stored yet; return whether it was added."""
+    statement = pg_insert(StoredComment).values(**row.model_dump())
+    added = statement.on_conflict_do_nothing().returning(col(StoredComment.comment))
+    return (await tx.execute(added)).scalar_one_or_none() is not None
+
+
+async def find_comment(tx: Transaction, location: str, account: str, comment: str) -> StoredComment | None:
+    """Return a comment as it was last seen, or None."""
+    return await tx.get(StoredComment, (location, account, comment), populate_existing=True)
+
+
+async def change_comment(tx: Transaction, location: str, account: str, comment: str, **values: Any) -> None:
+    """Set columns of a comment."""
+    statement = update(StoredComment).where(_is(location, account, comment))
+    await tx.execute(statement.values(**values))
+
+
+async def remove_comment(tx: Transaction, location: str, account: str, comment: str) -> None:
+    """Delete a comment and its replies."""
+    below = and_(
+        col(StoredComment.location) == location,
+        col(StoredComment.account) == account,
+        col(StoredComment.reply_to) == comment,
+    )
+    await tx.execute(delete(StoredComment).where(or_(_is(location, account, comment), below)))
+
+
+async def next_replies(tx: Transaction, location: str, account: str, video: str) -> StoredComment | None:
+    """Return a comment of a video whose replies are to be read, None if there is none."""
+    query = select(StoredComment).where(_of_video(location, account, video), col(StoredComment.replies_due))
+    query = query.order_by(col(StoredComment.comment)).limit(1)
+    return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def remove_unseen(tx: Transaction, video: VideoRow, *, reply_to: str) -> None:
+    """Delete what a whole scan of a video did not see: the comments directly below it if `reply_to` is empty, with what
+    stood below them, else the replies to one comment. What came during the scan stays.
+    """
+    location, account = video.location, video.account
+    gone = and_(
+        _of_video(location, account, video.video),
+        col(StoredComment.reply_to) == reply_to,
+        col(StoredComment.scan) != video.scan,
+        col(StoredComment.fetch_time) < video.scan_start,
+    )
+    ids = list((await tx.execute(delete(StoredComment).where(gone).returning(col(StoredComment.comment)))).scalars())
+    if ids and not reply_to:
+        below = and_(_of_video(location, account, video.video), col(StoredComment.reply_to).in_(ids))
+        await tx.execute(delete(StoredComment).where(below))
+
+
+async def page(
+    tx: Transaction,
+    location: str,
+    account: str,
+    *,
+    video: str = "",
+    reply_to: str | None = "",
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> Sequence[StoredComment]:
+    """Return one page of comments, newest first: those directly below the account's videos or one of them, those below
+    the comment `reply_to`, or with None all.
+    """
+    query = select(StoredComment).where(col(StoredComment.location) == location, col(StoredComment.account) == account)
+    if reply_to is not None:
+        query = query.where(col(StoredComment.reply_to) == reply_to)
+    if video:
+        query = query.where(col(StoredComment.video) == video)
+    keys = (col(StoredComment.publish_time), col(StoredComment.comment))
+    if after is not None:
+        query = query.where(tuple_(*keys) < tuple_(*after))
+    return (await tx.execute(query.order_by(*(key.desc() for key in keys)).limit(limit))).scalars().all()
+
+
+async def counts(tx: Transaction, location: str, account: str) -> tuple[int, int]:
+    """Return how many videos and comments of an account are stored."""
+    found = []
+    for table in (VideoRow, StoredComment):
+        where = and_(col(table.location) == location, col(table.account) == account)
+        found.append(int((await tx.execute(select(func.count()).where(where))).scalar_one()))
+    return found[0], found[1]
+
+
+async def remove_account(tx: Transaction, location: str, account: str) -> None:
+    """Delete the videos and comments of an account."""
+    for table in (VideoRow, StoredComment):
+        await tx.execute(delete(table).where(col(table.location) == location, col(table.account) == account))
+
+
+async def prune(tx: Transaction, before: datetime) -> None:
+    """Delete comments that were last fetched before a time."""
+    await tx.execute(delete(StoredComment).where(col(StoredComment.fetch_time) < before))
+
+
+def _is(location: str, account: str, comment: str) -> Any:
+    return and_(
+        col(StoredComment.location) == location,
+        col(StoredComment.account) == account,
+        col(StoredComment.comment) == comment,
+    )
+
+
+def _of_video(location: str, account: str, video: str) -> Any:
+    return and_(
+        col(StoredComment.location) == location,
+        col(StoredComment.account) == account,
+        col(StoredComment.video) == video,
+    )

@@ -1,0 +1,1 @@
+"""The simulated API for Business, called as TikTok's documentation says."""

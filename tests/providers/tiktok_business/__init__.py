@@ -1,0 +1,1 @@
+"""TikTok's API for Business as the provider uses it."""

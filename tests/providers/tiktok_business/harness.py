@@ -1,0 +1,155 @@
+"""The harness of the contract tests for TikTok's API for Business: the provider over the simulator.
+
+Owns the mapping from the steps of a provider to the simulator's operations, for the grant of an account holder.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from providers.capabilities import Capability, Cell, Support
+from providers.checked import checked
+from providers.interface import Authorization, Provider
+from providers.models.engagement import AccountRef
+from providers.models.grants import ConsentRequest, GrantKind
+from providers.simulators.tiktok_business import Fault, SimulatorConfig, Vendor, create_app
+from providers.tiktok import TikTok, build
+from providers.tiktok.capabilities import TABLE
+from tests.fixtures.consent import decide
+from tests.providers.conformance.harness import Harness, Power, Setup
+from tests.providers.faking import NOW, VERIFIER, Line, Renewing
+
+REDIRECT = "https://gateway.example/oauth/tiktok/callback"
+_USERS_ONLY = {
+    each: Cell(Support.NOT_YET, "Through the grant of an account holder nothing is published.")
+    for each in (
+        Capability.CREATOR_INFO,
+        Capability.POST_VIDEO_UPLOAD,
+        Capability.POST_VIDEO_PULL,
+        Capability.POST_PHOTO,
+        Capability.POST_INBOX,
+        Capability.POST_CANCEL,
+        Capability.POST_SCHEDULE,
+    )
+}
+BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_USERS_ONLY})
+"""What of TikTok's table the grant of an account holder can do."""
+
+
+@dataclass
+class Sandbox:
+    """A provider, the simulated vendor behind it, and a browser."""
+
+    provider: TikTok
+    vendor: Vendor
+    browser: httpx.AsyncClient
+    line: Line
+
+    @property
+    def authorization(self) -> Authorization:
+        """The grants of account holders."""
+        return self.provider.authorizations[GrantKind.BUSINESS_ACCOUNT]
+
+    async def code(self, *scopes: str) -> str:
+        """Complete the consent page; return the code."""
+        asked = ConsentRequest("st", VERIFIER, REDIRECT, self.authorization.scopes)
+        back = await decide(self.browser, self.authorization.consent_uri(asked), scopes=scopes or None)
+        return parse_qs(urlsplit(back).query)["code"][0]
+
+    async def connect(self, *scopes: str) -> Renewing:
+        """Connect the account."""
+        code = await self.code(*scopes)
+        grant = await self.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
+        return Renewing(self.authorization, grant)
+
+
+def _body(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the fault that replaces an answer by a success with these data."""
+    return {"kind": "body", "body": json.dumps({"code": 0, "message": "OK", "request_id": "2026", "data": data})}
+
+
+class Simulated(Harness):
+    """The harness over the simulator, for the grant of an account holder."""
+
+    sandbox: Sandbox
+    redirect_uri = REDIRECT
+    unknown_publish = "7602997517160999999"
+    operations: ClassVar = {
+        "profile": "business.get",
+        "figures": "business.get",
+        "videos": "video.list",
+        "comment": "comment.create",
+        "refresh": "oauth.refresh",
+    }
+    refusals: ClassVar = {
+        "rate": {"kind": "error", "code": "40100", "message": "App 7 reaches the QPS limit 10, current QPS is 11"},
+        "unknown": {"kind": "error", "code": "49999"},
+    }
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the gateway uses it for such a grant."""
+        return checked(self.unchecked)
+
+    @property
+    def unchecked(self) -> Any:
+        """The same without the check."""
+        changes: dict[str, Any] = {"table": BUSINESS_TABLE, "authorization": self.sandbox.authorization}
+        return replace(self.sandbox.provider, **changes)
+
+    async def narrow(self) -> Renewing:
+        """Connect with only the first scope granted."""
+        return await self.sandbox.connect("user.info.basic")
+
+    def measured(self) -> AccountRef:
+        """Return the account."""
+        return AccountRef(self.sandbox.vendor.account.open_id, "tiktok_business")
+
+    commented = measured
+
+    def post_to_comment(self) -> str:
+        """Add a video; return its id."""
+        return self.sandbox.vendor.add_post().id
+
+    def add_comments(self, post: str, count: int) -> list[str]:
+        """Add comments below a video; return their ids."""
+        return [self.sandbox.vendor.add_comment(post, f"c{number}").comment_id for number in range(count)]
+
+    def add_videos(self, count: int) -> list[str]:
+        """Add videos to the account, a minute apart, the newest last; return their ids."""
+        start = int(self.now.timestamp() * 1000)
+        posts = [self.sandbox.vendor.add_post(created_ms=start - 60_000 * (count - each)) for each in range(count)]
+        return [each.id for each in posts]
+
+    def show_empty_page(self) -> None:
+        """Make the next list of videos an empty page that is not the last."""
+        self._show({"videos": [], "cursor": int(self.now.timestamp() * 1000), "has_more": True})
+
+    def show_bare_video(self) -> None:
+        """Make the next list of videos one video with nothing but its id."""
+        self._show({"videos": [{"item_id": "7602997517160123000"}], "cursor": 0, "has_more": False})
+
+    def _show(self, videos: dict[str, Any]) -> None:
+        self.sandbox.vendor.faults.add(Fault(match="video.list", **_body(videos)))
+
+
+@asynccontextmanager
+async def simulated() -> AsyncIterator[Simulated]:
+    """Yield the harness over a new simulator without rate limits."""
+    config = SimulatorConfig(rate_limits=False, processing_seconds=0, moderation_seconds=0)
+    app = create_app(config, clock=lambda: NOW)
+    transport = httpx.ASGITransport(app)
+    line = Line(transport)
+    settings = {"business_app_id": config.client_key, "business_secret": config.client_secret}
+    provider = build(settings, clock=lambda: NOW, transport=line)
+    async with httpx.AsyncClient(transport=transport) as browser:
+        yield Simulated(Sandbox(provider, app.state.vendor, browser, line))
+    await provider.close()
+
+
+SETUPS = (Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),)
