@@ -58,9 +58,14 @@ async def _one(bench: Bench, size: int, tell: Tell) -> tuple[float, list[float],
     event_lags: list[float] = []
 
     async def watch(call: Any) -> None:
+        known = False
         async for message in call:
-            if message.HasField("post"):
+            if not message.HasField("post"):
+                continue
+            # The first is the post as it was, not a change.
+            if known:
                 post_lags.append((now() - message.post.update_time.ToDatetime(now().tzinfo)).total_seconds() * 1e3)
+            known = True
 
     async def stream(call: Any) -> None:
         async for message in call:
@@ -69,9 +74,10 @@ async def _one(bench: Bench, size: int, tell: Tell) -> tuple[float, list[float],
 
     async with bench.gateway("--no-jobs", **LIMITS) as gateway:
         clients = [bench.client(gateway) for _ in range(CHANNELS)]
-        await _open(clients, CHANNELS, watch, stream, tell, [])
+        tasks = list[asyncio.Task[None]]()
+        await _open(clients, CHANNELS, watch, stream, tell, tasks)
         await asyncio.sleep(SETTLE_SECONDS)
-        before, tasks = resident_mib(gateway.pid), list[asyncio.Task[None]]()
+        before = resident_mib(gateway.pid)
         calls = await _open(clients, size, watch, stream, tell, tasks)
         await asyncio.sleep(SETTLE_SECONDS)
         memory = (resident_mib(gateway.pid) - before) * 1024 / calls
