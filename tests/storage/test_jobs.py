@@ -243,3 +243,18 @@ async def test_without_news_jobs_are_asked_for_seldom(database: Database, databa
         await hand_over(database, "unheard too")
         now += FALLBACK_SECONDS
         assert await free() is not None
+
+
+async def test_a_fetch_does_not_read_all_locks(database: Database) -> None:
+    """Among thousands of jobs a fetch touches a handful of blocks: it finds a job's lock by an index of its own."""
+    many = """
+        INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, args)
+        SELECT 'q', 't', 0, 'lock' || i, '{}' FROM generate_series(1, 20000) AS i
+    """
+    fetch = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM procrastinate_fetch_job_v2(ARRAY['q'], NULL)"
+    async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.execute(text(many))
+        await connection.execute(text("ANALYZE procrastinate_jobs"))
+        plans = [(await connection.execute(text(fetch))).scalar_one()[0]["Plan"] for _ in range(3)]
+    # The first also reads the catalog.
+    assert plans[-1]["Shared Hit Blocks"] + plans[-1]["Shared Read Blocks"] < 60

@@ -140,7 +140,7 @@ async def test_what_was_there_becomes_the_first_partition(empty_database_url: st
     """0015: no row is written again, all are found, and a request id stays taken; the way back keeps them."""
     db = await Database.connect(empty_database_url)
     await migrate.upgrade(db)
-    await migrate.downgrade(db, "0013")
+    await migrate.downgrade(db, "0014")
     async with db.transaction() as tx:
         for statement in _FORMER:
             await tx.execute(text(statement))
@@ -173,7 +173,7 @@ async def test_what_was_there_becomes_the_first_partition(empty_database_url: st
         assert [1, 2, 3] == [event.number for event in await events.after(tx, "used", 0, limit=9)]
     assert 1 == len(await events.drop(db, partitions.of("events", now).end))
 
-    await migrate.downgrade(db, "0013")
+    await migrate.downgrade(db, "0014")
     async with db.read() as tx:
         assert 1 == (await tx.execute(text("SELECT count(*) FROM idempotency"))).scalar_one()
     await migrate.upgrade(db)

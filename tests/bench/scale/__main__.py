@@ -88,14 +88,14 @@ async def measure(given: argparse.Namespace) -> list[Line]:
         def tell(name: str, text: str) -> None:
             status.update(f"{name}: {text}")
             if not console.is_terminal:
-                console.print(f"{name}: {text}", highlight=False)
+                console.print(f"{name}: {text}", highlight=False, soft_wrap=True)
 
         for name in names:
             async with running() as bench:
                 found = await MEASUREMENTS[name].measure(bench, sizes_of(name, given), partial(tell, name))
             lines += found
             for each in found:
-                console.print("  " + " | ".join(cell for cell in each.cells() if cell), highlight=False)
+                console.print("  " + " | ".join(cell for cell in each.cells() if cell), highlight=False, soft_wrap=True)
     return lines
 
 

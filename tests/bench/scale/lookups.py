@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 from sqlalchemy import event, text
@@ -18,6 +19,7 @@ from gateway.clock import now
 from storage import authorizations, connections, locations, tokens
 from storage.authorizations import AuthorizationRow
 from storage.database import Database, Transaction
+from storage.engine import PoolConnection
 from storage.tokens import SealedPair
 from tests.bench.rounds import at_most
 from tests.bench.scale.ground import copy, in_turns, quantile, sized
@@ -122,9 +124,16 @@ async def explained(db: Database, read: Any) -> tuple[int, list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         statements.append((statement, parameters))
 
+    run = PoolConnection.execute
+
+    async def directly(connection: PoolConnection, statement: Any, *values: Any, **options: Any) -> Any:
+        statements.append((statement, *values))
+        return await run(connection, statement, *values, **options)
+
     event.listen(db.engine.sync_engine, "before_cursor_execute", note)
-    async with db.read() as tx:
-        await read(tx)
+    with patch.object(PoolConnection, "execute", directly):
+        async with db.read() as tx:
+            await read(tx)
     event.remove(db.engine.sync_engine, "before_cursor_execute", note)
     blocks, nodes = 0, set[str]()
     async with await psycopg.AsyncConnection.connect(db.url, autocommit=True) as connection:

@@ -28,6 +28,7 @@ CHANNELS = 10
 WRITES = 300
 PAUSE_SECONDS = 0.05
 SETTLE_SECONDS = 3.0
+PATIENCE_SECONDS = 300.0
 LIMITS = {"GATEWAY_MAX_CALLS_PER_KEY": "8192", "GATEWAY_MAX_STREAMS_PER_KEY": "8192"}
 
 
@@ -56,11 +57,19 @@ async def _one(bench: Bench, size: int, tell: Tell) -> tuple[float, list[float],
     """Return the KiB of an idle stream, and the milliseconds from a change to those who wait for it."""
     post_lags: list[float] = []
     event_lags: list[float] = []
+    begun = 0
 
     async def watch(call: Any) -> None:
+        nonlocal begun
+        known = False
         async for message in call:
-            if message.HasField("post"):
+            if not message.HasField("post"):
+                continue
+            begun += not known
+            # The first is the post as it was, not a change.
+            if known:
                 post_lags.append((now() - message.post.update_time.ToDatetime(now().tzinfo)).total_seconds() * 1e3)
+            known = True
 
     async def stream(call: Any) -> None:
         async for message in call:
@@ -69,10 +78,14 @@ async def _one(bench: Bench, size: int, tell: Tell) -> tuple[float, list[float],
 
     async with bench.gateway("--no-jobs", **LIMITS) as gateway:
         clients = [bench.client(gateway) for _ in range(CHANNELS)]
-        await _open(clients, CHANNELS, watch, stream, tell, [])
+        tasks = list[asyncio.Task[None]]()
+        await _open(clients, CHANNELS, watch, stream, tell, tasks)
         await asyncio.sleep(SETTLE_SECONDS)
-        before, tasks = resident_mib(gateway.pid), list[asyncio.Task[None]]()
+        before = resident_mib(gateway.pid)
         calls = await _open(clients, size, watch, stream, tell, tasks)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while begun < size + CHANNELS:  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.1)
         await asyncio.sleep(SETTLE_SECONDS)
         memory = (resident_mib(gateway.pid) - before) * 1024 / calls
         post_lags.clear()

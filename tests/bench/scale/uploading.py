@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 
 from tests.bench import transfers
-from tests.bench.rounds import at_most
 from tests.bench.scale.line import Line, Tell
 from tests.bench.servers import Bench
 from tests.bench.usage import cpu_seconds, forget_peak, peak_mib, resident_mib
@@ -41,7 +40,7 @@ async def measure(bench: Bench, sizes: Sequence[int], tell: Tell) -> list[Line]:
                 await client.channel.close()
     at = tuple(sizes)
     return [
-        Line("e", "Memory above rest", "MiB", at, tuple(peaks), at_most(256)),
+        Line("e", "Memory above rest", "MiB", at, tuple(peaks)),
         Line("e", "All uploads together", "MB/s", at, tuple(speeds)),
         Line("e", "CPU an upload", "ms", at, tuple(costs)),
     ]
