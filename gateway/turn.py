@@ -1,40 +1,87 @@
-"""The turn of a call: its place among the calls that are worked on at the same time.
+"""The turns of calls: so many are worked on at the same time, and the others wait for their agency's turn.
 
-Owns giving it back while the call waits for somebody else. Does not know how many places there are, nor who gets one.
+Owns giving a place back while its call waits for somebody else, and when a turn has lasted too long. Does not know what
+is done in one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from storage.fair import SHARE, FairPlaces, Tenant
 
-@dataclass(slots=True)
+LONGEST_SECONDS = 0.1
+"""After this a turn ends although its call goes on, if others wait: it may be waiting for a row that is locked."""
+
+
+@dataclass(slots=True, eq=False)
 class _Turn:
     """A place that the call's own task has: those that it starts wait for nothing, or they could wait for it."""
 
-    wait: Callable[[], Awaitable[None]]
-    leave: Callable[[], None]
+    turns: "Turns"
+    tenant: Tenant
     task: "asyncio.Task[object] | None"
-    held: bool = True
+    since: float = 0.0
 
 
 _current: ContextVar[_Turn | None] = ContextVar("turn of the call", default=None)
 
 
-@asynccontextmanager
-async def held(wait: Callable[[], Awaitable[None]], leave: Callable[[], None]) -> AsyncIterator[None]:
-    """Hold a place until the block ends, but while the call is `paused`; `wait` takes one, `leave` gives it back."""
-    await wait()
-    turn = _Turn(wait, leave, asyncio.current_task())
-    token = _current.set(turn)
-    try:
-        yield
-    finally:
-        _current.reset(token)
-        if turn.held:
-            leave()
+class Turns:
+    """Turns for up to `size` calls at the same time, of which an agency has at most `share` of what others leave."""
+
+    def __init__(self, size: int, *, share: float = SHARE) -> None:
+        """Begin with all places free."""
+        self.places = FairPlaces(size, share=share)
+        # The longest first.
+        self._held: dict[_Turn, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def turn(self, tenant: Tenant) -> AsyncIterator[None]:
+        """Hold a place until the block ends, but while the call is `paused`, and no longer than is fair to others."""
+        turn = _Turn(self, tenant, asyncio.current_task())
+        await self.begin(turn)
+        token = _current.set(turn)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+            self.end(turn)
+
+    def has(self, turn: _Turn) -> bool:
+        """Return whether a turn has a place."""
+        return turn in self._held
+
+    async def begin(self, turn: _Turn) -> None:
+        """Wait for a place."""
+        if not self.places.free_for(turn.tenant):
+            self._watch()
+        await self.places.wait(turn.tenant)
+        turn.since = asyncio.get_running_loop().time()
+        self._held[turn] = None
+        if self.places.waiting:
+            self._watch()
+
+    def end(self, turn: _Turn) -> None:
+        """Give a turn's place back, if it has one."""
+        if self.has(turn):
+            del self._held[turn]
+            self.places.leave(turn.tenant)
+
+    def _watch(self) -> None:
+        """End the longest turn when its time is over; without waiting calls there is no timer."""
+        if self._timer is None and self._held:
+            until = next(iter(self._held)).since + LONGEST_SECONDS
+            self._timer = asyncio.get_running_loop().call_at(until, self._end_longest)
+
+    def _end_longest(self) -> None:
+        self._timer = None
+        if self.places.waiting and self._held:
+            self.end(next(iter(self._held)))
+            self._watch()
 
 
 @asynccontextmanager
@@ -43,22 +90,16 @@ async def paused() -> AsyncIterator[None]:
     waits for its turn again.
     """
     turn = _current.get()
-    if turn is None or not turn.held or turn.task is not asyncio.current_task():
+    if turn is None or turn.task is not asyncio.current_task() or not turn.turns.has(turn):
         yield
         return
-    turn.held = False
-    turn.leave()
+    turn.turns.end(turn)
     try:
         yield
     except asyncio.CancelledError:
         # The call ends: there is nothing left to work on.
         raise
     except BaseException:
-        await _again(turn)
+        await turn.turns.begin(turn)
         raise
-    await _again(turn)
-
-
-async def _again(turn: _Turn) -> None:
-    await turn.wait()
-    turn.held = True
+    await turn.turns.begin(turn)

@@ -3,23 +3,22 @@
 Owns the counters and the turns. Does not know rate limits or the vendors' quotas.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gateway import turn
 from gateway.aip import names
 from gateway.caller import Caller
 from gateway.clock import Clock
 from gateway.errors import QuotaExceeded
+from gateway.turn import Turns
 from storage.fair import SHARE, FairPlaces, Tenant
 
 RETRY = timedelta(seconds=1)
 
 AT_ONCE = 8
 """How many calls are worked on at the same time; the others wait for their agency's turn. One that waits for a vendor
-does not count.
+does not count, and neither does one that takes long while others wait.
 """
 
 
@@ -37,12 +36,12 @@ class Limits:
     _calls: dict[str, int] = field(default_factory=dict)
     _streams: dict[str, int] = field(default_factory=dict)
     _all: FairPlaces = field(init=False)
-    _at_once: FairPlaces = field(init=False)
+    turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin without calls."""
         self._all = FairPlaces(self.total, share=self.share)
-        self._at_once = FairPlaces(AT_ONCE, share=self.share)
+        self.turns = Turns(AT_ONCE, share=self.share)
 
     def acquire(self, caller: Caller, *, stream: bool) -> None:
         """Count one more running call of a caller; raises QuotaExceeded if its key or its agency has too many."""
@@ -67,9 +66,6 @@ class Limits:
             counts[caller.key_id] -= 1
         self._all.leave(Tenant(caller.agency))
 
-    @asynccontextmanager
-    async def turn(self, caller: Caller) -> AsyncIterator[None]:
-        """Work on a call until the block ends, after waiting for its turn."""
-        tenant = Tenant(caller.agency)
-        async with turn.held(lambda: self._at_once.wait(tenant), lambda: self._at_once.leave(tenant)):
-            yield
+    def turn(self, caller: Caller) -> AbstractAsyncContextManager[None]:
+        """Work on a call until the block ends, after waiting for its agency's turn."""
+        return self.turns.turn(Tenant(caller.agency))

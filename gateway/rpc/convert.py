@@ -32,9 +32,9 @@ def max_staleness(request: Any, default: timedelta) -> timedelta:
 
 
 def duration(span: Any) -> timedelta:
-    """Read a Duration to the microsecond; one beyond MAX_SECONDS becomes the longest."""
+    """Read a Duration, rounded down to the microsecond; one beyond MAX_SECONDS becomes the longest."""
     seconds = min(max(span.seconds, -MAX_SECONDS), MAX_SECONDS)
-    return timedelta(seconds=seconds, microseconds=span.nanos / 1000)
+    return timedelta(seconds=seconds, microseconds=span.nanos // 1000)
 
 
 def keyset(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:

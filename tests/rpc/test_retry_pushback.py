@@ -162,6 +162,7 @@ async def test_a_real_client_obeys() -> None:
     short, long = Counting(vendors.Unavailable(), times=1), Counting(vendors.ContractBroken())
     for servicer in (short, long):
         async with serving(providers(servicer), channel_options=CONFIG) as served:
+            await served.server.set_ready(True)
             stub = provider_service_pb2_grpc.ProviderServiceStub(served.channel)
             if servicer is short:
                 await stub.GetProvider(GET, metadata=AUTH)

@@ -106,12 +106,12 @@ async def test_whoever_waits_for_a_vendor_keeps_no_place() -> None:
 
     tasks = [asyncio.create_task(call()) for _ in range(5 * most)]
     await until(lambda: entered.count("paused") == len(tasks))
-    assert 0 == counted._at_once.busy
+    assert 0 == counted.turns.places.busy
     gate.set()
     await asyncio.gather(*tasks)
 
     assert {"child", "paused", "again"} == set(entered)
-    assert (0, 0) == (counted._at_once.busy, counted._at_once.waiting)
+    assert (0, 0) == (counted.turns.places.busy, counted.turns.places.waiting)
 
 
 async def test_a_call_that_is_cancelled_while_it_is_paused_keeps_nothing() -> None:
@@ -126,4 +126,26 @@ async def test_a_call_that_is_cancelled_while_it_is_paused_keeps_nothing() -> No
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert (0, 0) == (counted._at_once.busy, counted._at_once.waiting)
+    assert (0, 0) == (counted.turns.places.busy, counted.turns.places.waiting)
+
+
+async def test_a_call_that_takes_long_holds_up_nobody() -> None:
+    """Calls that wait for a row that somebody keeps locked lose their places to the others of their agency."""
+    counted, gate, done = made(), asyncio.Event(), list[int]()
+
+    async def stuck() -> None:
+        async with counted.turn(caller("A")):
+            await gate.wait()
+
+    async def quick(number: int) -> None:
+        async with counted.turn(caller("A")):
+            done.append(number)
+
+    held = [asyncio.create_task(stuck()) for _ in range(3 * limits.AT_ONCE)]
+    await asyncio.gather(*(asyncio.create_task(quick(number)) for number in range(20)))
+    assert not [task for task in held if task.done()]
+    gate.set()
+    await asyncio.gather(*held)
+
+    assert sorted(done) == list(range(20))
+    assert (0, 0) == (counted.turns.places.busy, counted.turns.places.waiting)

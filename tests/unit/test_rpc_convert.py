@@ -21,7 +21,7 @@ def staleness(**values: int) -> Any:
     [
         ({"seconds": 1, "nanos": 500_000_000}, timedelta(seconds=1.5)),
         ({"seconds": 2**62}, timedelta(seconds=convert.MAX_SECONDS)),
-        ({"nanos": 999}, timedelta(microseconds=1)),
+        ({"nanos": 1_999}, timedelta(microseconds=1)),
     ],
 )
 def test_a_duration_is_read(values: dict[str, int], expected: timedelta) -> None:
@@ -29,7 +29,7 @@ def test_a_duration_is_read(values: dict[str, int], expected: timedelta) -> None
     assert expected == convert.max_staleness(staleness(**values), timedelta())
 
 
-@pytest.mark.parametrize("values", [{"seconds": -1}, {"nanos": -1_000}, {"seconds": -(2**62)}])
+@pytest.mark.parametrize("values", [{"seconds": -1}, {"nanos": -1}, {"seconds": -(2**62)}])
 def test_a_negative_staleness_is_refused(values: dict[str, int]) -> None:
     """Below nothing there is no age."""
     with pytest.raises(FieldInvalid):
