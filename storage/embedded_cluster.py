@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psycopg
 
-from storage.embedded_binaries import Account, EmbeddedUnavailable, ended, find
-from storage.embedded_files import POLL_SECONDS, write_private
+from storage.embedded_binaries import Account, ended, find
+from storage.embedded_files import POLL_SECONDS, EmbeddedUnavailable, write_private
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0

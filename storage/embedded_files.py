@@ -11,10 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from storage.embedded_binaries import EmbeddedUnavailable
-
 LOCK_SECONDS = 120.0
 POLL_SECONDS = 0.01
+
+
+class EmbeddedUnavailable(Exception):
+    """A private PostgreSQL cannot be started; the text says what to do."""
 
 
 def write_private(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storage import embedded_binaries, embedded_files
+from storage import embedded, embedded_binaries, embedded_files
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable, start_embedded
 from tests.fixtures import reaper
 from tests.fixtures.database import place
@@ -382,6 +382,47 @@ async def test_what_a_removed_temporary_folder_left_outside_is_removed(
         assert {str(folder / "kept"), str(folder / "third")} == homes
     finally:
         shutil.rmtree(outside)
+
+
+def test_two_that_delete_an_abandoned_cluster_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever comes second, in the middle of the deletion, finds nothing and makes nothing in it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    home, delete, seen = tmp_path / "outside" / "postgres-1", shutil.rmtree, list[bool]()
+    home.mkdir(parents=True)
+    (home / "owner").write_text(str(tmp_path / "gone"))
+
+    def meanwhile(folder: Path, *, ignore_errors: bool = False) -> None:
+        if not seen:
+            seen.append(home.exists())
+            embedded._forget_temporary(home.parent)
+        delete(folder, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr("storage.embedded.shutil.rmtree", meanwhile)
+    embedded._forget_temporary(home.parent)
+
+    assert ([False], []) == (seen, list(home.parent.iterdir()))
+
+
+async def test_two_that_copy_the_programs_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second process does not write programs again that the first one may have started already."""
+    install = tmp_path / "package" / "pginstall"
+    for part in ("bin", "lib", "share"):
+        (install / part).mkdir(parents=True)
+    for program in ("postgres", "initdb"):
+        (install / "bin" / program).touch()
+    copied, copy = list[str](), shutil.copy2
+
+    def counted(source: Path, target: Path) -> None:
+        copied.append(source.name)
+        copy(source, target)
+
+    monkeypatch.setattr("storage.embedded_binaries.shutil.copy2", counted)
+    copies = tmp_path / "copies"
+    found = await asyncio.gather(
+        *(asyncio.to_thread(embedded_binaries._copy, install / "bin", copies) for _ in range(4))
+    )
+
+    assert ({copies / "package" / "pginstall" / "bin"}, ["postgres", "initdb"]) == (set(found), copied)
 
 
 @as_root
