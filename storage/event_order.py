@@ -91,10 +91,13 @@ UPDATE event_sequences SET last = :last + (SELECT count(*) FROM fresh) WHERE age
 _ORDER_ALL = text(_ORDER.format(only=""))
 _ORDER_SOME = text(_ORDER.format(only="AND c.location = ANY(:locations)"))
 
-_PRUNED = """
-UPDATE event_sequences AS s SET pruned = greatest(s.pruned, gone.position)
-FROM (SELECT agency, max(position) AS position FROM {partition} GROUP BY agency) AS gone WHERE s.agency = gone.agency
+# Before the lock, because it reads the whole partition: into one that is so old nobody writes.
+_GONE = """
+CREATE TEMPORARY TABLE gone ON COMMIT DROP AS SELECT agency, max(position) AS position FROM {partition} GROUP BY agency
 """
+_PRUNED = text("""
+UPDATE event_sequences AS s SET pruned = greatest(s.pruned, gone.position) FROM gone WHERE s.agency = gone.agency
+""")
 
 
 async def order(
@@ -189,5 +192,6 @@ async def _mark_pruned(tx: Transaction, partition: str) -> None:
 
     In the order of those who do: the agencies' rows first, then the table.
     """
+    await tx.execute(text(_GONE.format(partition=partition)))
     await tx.execute(text("LOCK TABLE event_sequences IN EXCLUSIVE MODE"))
-    await tx.execute(text(_PRUNED.format(partition=partition)))
+    await tx.execute(_PRUNED)

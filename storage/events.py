@@ -88,11 +88,13 @@ WITH appended AS (
 SELECT pg_notify(%(channel)s, %(topic)s::text || ' ' || location) FROM counters
 """
 
-_PRUNED = """
-UPDATE event_counters AS c SET pruned = greatest(c.pruned, gone.number)
-FROM (SELECT location, max(number) AS number FROM {partition} GROUP BY location) AS gone
-WHERE c.location = gone.location
+# Before the lock, because it reads the whole partition: into one that is so old nobody writes.
+_GONE = """
+CREATE TEMPORARY TABLE gone ON COMMIT DROP AS SELECT location, max(number) AS number FROM {partition} GROUP BY location
 """
+_PRUNED = text("""
+UPDATE event_counters AS c SET pruned = greatest(c.pruned, gone.number) FROM gone WHERE c.location = gone.location
+""")
 
 # Nobody fetches from an event, so its addresses need no key: what had the secret is cut off.
 _CUT_QUERIES = text("""
@@ -222,5 +224,6 @@ async def _mark_pruned(tx: Transaction, partition: str) -> None:
 
     In the order of those who write events: the table first, then the counters.
     """
+    await tx.execute(text(_GONE.format(partition=partition)))
     await tx.execute(text("LOCK TABLE ONLY events IN ACCESS EXCLUSIVE MODE"))
-    await tx.execute(text(_PRUNED.format(partition=partition)))
+    await tx.execute(_PRUNED)

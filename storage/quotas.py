@@ -75,13 +75,14 @@ async def lock(tx: Transaction, subject: str, metric: str, now: datetime) -> Quo
     could delete the row.
     """
     held = _held(tx)
+    # Again for a row that is held already: whoever changes it may do so in a later hook.
+    before_commit(tx, "quotas", _save)
     if (before := held.get((subject, metric))) is not None:
         return before.row
     new = {"subject": subject, "metric": metric, "stamps": [], "counts": {}, "update_time": now}
     (record,) = await (await direct.run(tx, _lock(), direct.written(QuotaRow, new))).fetchall()
     row = direct.built(QuotaRow, record)
     held[subject, metric] = _Held(row, _stored(row))
-    before_commit(tx, "quotas", _save)
     return row
 
 

@@ -54,7 +54,7 @@ class UploadRow(SQLModel, table=True):
     computed; `media` is the result of probing the file, None until it was probed.
 
     `release_time` is when the last post that named it became final, None while no post has. `check_time` is when its
-    bytes were last looked for.
+    bytes were last looked for, `missing_time` since when they are missing, as far as is known.
     """
 
     __tablename__ = "uploads"
@@ -75,6 +75,7 @@ class UploadRow(SQLModel, table=True):
     expire_time: datetime = time_field()
     release_time: datetime | None = time_field(nullable=True)
     check_time: datetime | None = time_field(nullable=True)
+    missing_time: datetime | None = time_field(nullable=True)
 
 
 class UploadPartRow(SQLModel, table=True):
@@ -378,6 +379,13 @@ async def note_checked(tx: Transaction, uploads: Sequence[tuple[str, str]], now:
     """Note that the bytes of uploads, given by location and id, are looked for now: no other replica does so too."""
     which = tuple_(col(UploadRow.location), col(UploadRow.id)).in_(uploads)
     statement = update(UploadRow).where(which).values(check_time=now)
+    await tx.execute(statement.execution_options(synchronize_session=False))
+
+
+async def note_missing(tx: Transaction, uploads: Sequence[tuple[str, str]], since: datetime | None) -> None:
+    """Note since when the bytes of uploads, given by location and id, are missing; None: they are there."""
+    which = tuple_(col(UploadRow.location), col(UploadRow.id)).in_(uploads)
+    statement = update(UploadRow).where(which).values(missing_time=since)
     await tx.execute(statement.execution_options(synchronize_session=False))
 
 

@@ -70,7 +70,9 @@ async def take_turns(
             mine: list[tuple[str, str]] = []
             if reserved:
                 async with db.transaction() as tx:
-                    mine = await lease(tx, list(reserved))
+                    leased = await lease(tx, list(reserved))
+                # Only now: what was not committed gives its place back.
+                mine = leased
         finally:
             for key in reserved.keys() - mine:
                 places.leave(reserved[key])
@@ -86,6 +88,10 @@ async def take_turns(
                 task.result()
             # For several that end together it is looked once.
             await asyncio.sleep(GATHER_SECONDS)
+    except Exception:
+        # One that failed is no reason to break off what the others ask a vendor.
+        await asyncio.gather(*running, return_exceptions=True)
+        raise
     finally:
         for task in running:
             task.cancel()

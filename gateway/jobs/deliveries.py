@@ -91,22 +91,25 @@ class Deliveries:
         self._locations, self._all = set(), False
         try:
             await deliver.wake(self._domain, None if everything else locations)
-            for row in await deliver.take_due(self._domain, self._places) if self._places.busy < CONCURRENCY else ():
-                await self._begin(row)
+            taken = await deliver.take_due(self._domain, self._places) if self._places.busy < CONCURRENCY else []
+            # Those that begin first: nothing can fail there, and each has a place.
+            for row in [row for row in taken if not self._begin(row)]:
+                await deliver.put_off(self._domain, row, HOST_DELAY)
         except DatabaseUnavailable as error:
             # The turns go on; what was taken and not begun is due again when its lease ends.
             log.warning("webhook_endpoints.not_looked_at", error=str(error))
             self._all = True
 
-    async def _begin(self, row: EndpointRow) -> None:
+    def _begin(self, row: EndpointRow) -> bool:
+        """Begin a turn, which has a place; give that back and return False if its address has as many as it may."""
         if self._hosts[row.uri] >= MAX_PER_HOST:
             self._places.leave(row.tenant)
-            await deliver.put_off(self._domain, row, HOST_DELAY)
-            return
+            return False
         self._hosts[row.uri] += 1
         task = asyncio.create_task(self._turn(row), name="webhook delivery")
         self._turns.add(task)
         task.add_done_callback(self._ended)
+        return True
 
     async def _turn(self, row: EndpointRow) -> None:
         work_in(row.tenant)

@@ -139,17 +139,16 @@ class Steps:
             self._begin(key, held, lane)
 
     def _is_under_way(self, key: Key, held: Held) -> bool:
-        """Return whether nothing is to be begun: a step of the post is under way, or comes with a later lease."""
+        """Return whether a step of the post is under way, which then goes on with the later lease."""
         if key in self._tasks:
             current = self._leases.held[key]
             if held.until > current.until:
                 # Somebody made the post due: the lease that was taken is that of the step under way, and of one more.
                 current.until, current.more = held.until, True
             return True
-        if key in self._timers:
-            if self._timers[key][1].until > held.until:
-                # A lease from before the one with which this process comes back.
-                return True
+        # A timer with a later lease stays: either the post was made due earlier since, or this lease does not stand any
+        # more and its step does nothing.
+        if key in self._timers and self._timers[key][1].until <= held.until:
             self._timers.pop(key)[0].cancel()
         return False
 
@@ -189,6 +188,9 @@ class Steps:
 
     def _come_back(self, key: Key, held: Held, at: datetime) -> None:
         """Take the next step when it is due; its lease has been stored with the time."""
+        earlier = self._timers.pop(key, None)
+        if earlier is not None:
+            earlier[0].cancel()
         delay = max(0.0, (at - self._domain.clock()).total_seconds())
         timer = asyncio.get_running_loop().call_later(delay, self._due, key)
         self._timers[key] = (timer, held)

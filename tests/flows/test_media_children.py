@@ -31,6 +31,9 @@ os.write(1, worker.MESSAGE.pack(b"D", 0, len(answer)) + answer)
 """
 """The end of a worker's code that answers what it has `found`."""
 
+ASKED = "os.read(0, 8)\n"
+"""The beginning of a worker's code: one that ended before it was asked could not be asked."""
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows what a process has read, and its memory")
 
 
@@ -74,7 +77,7 @@ def only_template() -> psutil.Process:
 
 async def test_files_have_one_template_and_each_its_own_child() -> None:
     """Looks in a row are forked from one process; what one child remembers is unknown to the next."""
-    code = "found = [os.getppid(), worker.__dict__.setdefault('seen', os.getpid()) == os.getpid()]\n" + ANSWER
+    code = f"{ASKED}found = [os.getppid(), worker.__dict__.setdefault('seen', os.getpid()) == os.getpid()]\n" + ANSWER
     async with Prober(command=standing_in(code)) as prober:
         found = [(await prober.look(10, reading(b""))).trouble for _ in range(5)]
         assert [f"[{only_template().pid}, True]"] * 5 == found
@@ -107,7 +110,7 @@ if os.read(0, 8) == (20).to_bytes(8, 'big'):
 
 async def test_a_childs_processor_time_begins_at_nothing() -> None:
     """What the template has used up does not count for the child, whose limit is its own."""
-    code = "found = time.process_time() < 0.5\n" + ANSWER
+    code = f"{ASKED}found = time.process_time() < 0.5\n{ANSWER}"
     before = "while time.process_time() < 1: pass"
     assert "True" == (await look(bytes(10), command=standing_in(code, before))).trouble
 

@@ -154,19 +154,32 @@ async def test_bytes_without_a_row_go_when_they_are_old(stage: Stage) -> None:
 
 
 async def test_rows_without_bytes_expire(stage: Stage) -> None:
-    """An upload whose bytes are gone is EXPIRED once it is a day old; one that a post needs is only logged."""
+    """An upload whose bytes are gone at two looks, a day apart, is EXPIRED; one that a post needs is only logged."""
     whole, bare, needed = [await stage.upload(VIDEO) for _ in range(3)]
     await scheduled(stage, needed)
     await stage.domain.blobs.delete([f"uploads/{LOCATION}/{each}/0" for each in (bare, needed)])
     young = await upload_sweep.lost(stage.domain, stage.clock() + DAY - SECOND)
-    dry = await upload_sweep.lost(stage.domain, stage.clock() + DAY, dry_run=True)
+    first = await upload_sweep.lost(stage.domain, stage.clock() + DAY)
+    dry = await upload_sweep.lost(stage.domain, stage.clock() + 2 * DAY, dry_run=True)
     with logs.capture() as lines:
-        found = await upload_sweep.lost(stage.domain, stage.clock() + DAY)
+        found = await upload_sweep.lost(stage.domain, stage.clock() + 2 * DAY)
 
-    assert (Freed(), Freed(2, 2 * len(VIDEO)), GONE) == (young, dry, found)
+    assert (Freed(), Freed(), Freed(2, 2 * len(VIDEO)), GONE) == (young, first, dry, found)
     states = [(await row_of(stage, each)).state for each in (whole, bare, needed)]
     assert ["COMPLETE", "EXPIRED", "COMPLETE"] == states
     assert [True, True] == [f"uploads/{each}" in lines.getvalue() for each in (bare, needed)]
+
+
+async def test_bytes_that_came_back_were_never_missing(stage: Stage) -> None:
+    """While a store is being moved some bytes are missing: what is there at the next look begins anew."""
+    _, moved = [await stage.upload(VIDEO) for _ in range(2)]
+    key = f"uploads/{LOCATION}/{moved}/0"
+    found = []
+    for day in range(1, 5):
+        await (stage.domain.blobs.put(key, VIDEO) if day == 2 else stage.domain.blobs.delete([key]))
+        found.append(await upload_sweep.lost(stage.domain, stage.clock() + day * DAY))
+
+    assert [Freed(), Freed(), Freed(), GONE] == found
 
 
 async def test_a_store_that_has_nothing_is_not_believed(stage: Stage) -> None:

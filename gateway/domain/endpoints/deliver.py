@@ -254,7 +254,9 @@ async def take_due(domain: Domain, places: FairPlaces) -> list[EndpointRow]:
     try:
         if reserved:
             async with domain.db.transaction() as tx:
-                found = await webhook_endpoints.take_due(tx, list(reserved), now, now + LEASE)
+                taken = await webhook_endpoints.take_due(tx, list(reserved), now, now + LEASE)
+            # Only now: what was not committed gives its place back.
+            found = taken
         return found
     finally:
         for key in reserved.keys() - {(row.location, row.id) for row in found}:

@@ -132,8 +132,9 @@ async def orphans(keeping: Keeping, now: datetime, *, dry_run: bool = False) -> 
 async def lost(keeping: Keeping, now: datetime, *, dry_run: bool = False) -> Freed:
     """Expire complete uploads whose bytes are gone, so that callers hear of it before a post needs them.
 
-    Nothing is changed if the bytes of none are found: then the store is not the right one, or not there. An upload that
-    an unfinished post needs is only logged. Raises StoreUnavailable.
+    Only uploads whose bytes were missing at an earlier look too, CHECK_AGE ago: a store may be on its way to another
+    place. Nothing is changed if the bytes of none are found: then the store is not the right one, or not there. An
+    upload that an unfinished post needs is only logged. Raises StoreUnavailable.
     """
     async with keeping.db.transaction() as tx:
         rows = await uploads.unchecked(tx, now - SAFETY_AGE, now - CHECK_AGE, MAX_CHECKED)
@@ -150,12 +151,25 @@ async def lost(keeping: Keeping, now: datetime, *, dry_run: bool = False) -> Fre
         advice = "look whether GATEWAY_BLOB_URL is the right store, and whether it is there"
         log.error("uploads.no_bytes_found", uploads=len(missing), advice=advice)
         return Freed()
+    gone = [row for row in missing if row.missing_time is not None and row.missing_time <= now - CHECK_AGE]
     if dry_run:
-        return _sum(missing)
+        return _sum(gone)
+    await _note_missing(keeping, missing, whole, now)
     freed = Freed()
-    for row in missing:
+    for row in gone:
         freed += await _expire_lost(keeping, row, now)
     return freed
+
+
+async def _note_missing(keeping: Keeping, missing: list[UploadRow], whole: list[UploadRow], now: datetime) -> None:
+    new = [(row.location, row.id) for row in missing if row.missing_time is None]
+    back = [(row.location, row.id) for row in whole if row.missing_time is not None]
+    if new:
+        log.warning("uploads.bytes_missing", uploads=len(new))
+    if new or back:
+        async with keeping.db.transaction() as tx:
+            await uploads.note_missing(tx, new, now)
+            await uploads.note_missing(tx, back, None)
 
 
 async def _is_whole(blobs: BlobStore, row: UploadRow, keys: set[str]) -> bool:

@@ -239,7 +239,9 @@ async def claim_submit(
         attempt = await _move_attempt(
             tx, work.attempt, AttemptState.INIT_SENT, now, announce_time=now, **attempt_values
         )
-        row = await _change_post(tx, work.post, now, PostState.TRANSFERRING, {"error": None, "next_attempt_time": None})
+        values = {"error": None, "next_attempt_time": None}
+        # What is submitted is the post as it was read: a caller may have changed its words since.
+        row = await _change_post(tx, work.post, now, PostState.TRANSFERRING, values, work.post.version)
     reach("publish.after-commit.INIT_SENT")
     return Work(row, attempt)
 

@@ -15,11 +15,13 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("uploads", sa.Column("release_time", sa.DateTime(timezone=True), nullable=True))
     op.add_column("uploads", sa.Column("check_time", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("uploads", sa.Column("missing_time", sa.DateTime(timezone=True), nullable=True))
     released = sa.text("release_time IS NOT NULL")
     op.create_index("uploads_released", "uploads", ["release_time"], postgresql_where=released)
 
 
 def downgrade() -> None:
     op.drop_index("uploads_released", table_name="uploads")
+    op.drop_column("uploads", "missing_time")
     op.drop_column("uploads", "check_time")
     op.drop_column("uploads", "release_time")
