@@ -41,7 +41,7 @@ from tests.fixtures.rows import connect_bakery, connect_tiktok
 from tests.fixtures.settings import for_highlevel, for_tiktok, make_settings
 from tests.simulation import rows
 
-POSTS = int(os.environ.get("CHAOS_POSTS") or 2000)
+POSTS = int(os.environ.get("CHAOS_POSTS") or 200)
 SEED = int(os.environ.get("CHAOS_SEED") or 1)
 PATIENCE = 240
 """Seconds in which something must have been finished, or all that is left is stuck."""
