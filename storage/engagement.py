@@ -148,7 +148,11 @@ async def change_video(tx: Transaction, location: str, account: str, video: str,
 async def save_comments(
     tx: Transaction, found: Sequence[StoredComment]
 ) -> tuple[list[StoredComment], dict[str, int | None]]:
-    """Add comments, or update them; return those that were added, and the former reply counts of the others."""
+    """Add comments, or update them; return those that were added, and the former reply counts of the others.
+
+    `replies_due` says that not all replies came with a comment: they are read if their number is not the stored one. A
+    list outside a scan cannot tell which replies are gone: then they are read in any case.
+    """
     if not found:
         return [], {}
     first = found[0]
@@ -166,7 +170,9 @@ async def save_comments(
     }
     # What a list or a webhook shows in the middle of a scan does not take from it what it has seen.
     changed["scan"] = case((statement.excluded.scan == "", col(StoredComment.scan)), else_=statement.excluded.scan)
-    changed["replies_due"] = or_(col(StoredComment.replies_due), statement.excluded.replies_due)
+    others = col(StoredComment.reply_count).is_distinct_from(statement.excluded.reply_count)
+    unread = or_(statement.excluded.replies_due, statement.excluded.scan == "")
+    changed["replies_due"] = or_(col(StoredComment.replies_due), and_(others, unread))
     upsert = statement.on_conflict_do_update(index_elements=["location", "account", "comment"], set_=changed)
     written: Any = upsert.returning(col(StoredComment.comment), literal_column("xmax = 0"))
     added = {id for id, new in (await tx.execute(written)).all() if new}

@@ -6,8 +6,8 @@ Owns when a scan of a video ends, and what is deleted then. Each step is one ven
 from typing import Any
 
 from gateway.domain.engagement import store
-from gateway.domain.engagement.sync_run import Reading, end, moved
-from providers.errors import NotFound, ScopeNotGranted
+from gateway.domain.engagement.sync_run import Reading, end, is_passed_over, moved
+from providers.errors import NotFound, ProviderError, ScopeNotGranted
 from providers.models.engagement import CommentPage
 from storage import engagement
 from storage.database import Transaction
@@ -36,6 +36,21 @@ async def read_comments(reading: Reading) -> RunRow | None:
         # The grant has lost the scope of comments: what was read counts, and the videos stay to be scanned.
         await end(reading.domain, reading.run, None)
         return None
+    except ProviderError as error:
+        if not is_passed_over(reading, error, video=video.video, comment="" if parent is None else parent.comment):
+            raise
+        return await _pass_over(reading, video, parent)
+
+
+async def _pass_over(reading: Reading, video: VideoRow, parent: StoredComment | None) -> RunRow | None:
+    """Go on without a video, which the next sync reads again, or without the replies to one of its comments."""
+    async with reading.domain.db.transaction() as tx:
+        key = (tx, video.location, video.account)
+        if parent is None:
+            await engagement.change_video(*key, video.video, scan_due=False, scan_cursor="", scan_time=None)
+        else:
+            await engagement.change_comment(*key, parent.comment, replies_due=False)
+        return await moved(tx, reading, cursor="", video="")
 
 
 _TOP_DONE = "done"
@@ -66,8 +81,10 @@ async def _read_page(reading: Reading, video: VideoRow) -> RunRow | None:
     async with reading.domain.db.transaction() as tx:
         added, former = await store.save_comments(tx, account, page.comments, now, scan=video.scan)
         for each in page.comments:
-            if (each.reply_count or 0) > len(each.replies) and former.get(each.id) != each.reply_count:
-                await engagement.change_comment(tx, account.location, account.id, each.id, replies_due=True)
+            changed = each.id in former and former[each.id] != each.reply_count
+            if changed and each.reply_count is not None and each.reply_count <= len(each.replies):
+                # All of them are shown: others that are stored were deleted.
+                await engagement.remove_unseen(tx, video, reply_to=each.id)
         found = video.scan_found + len(added)
         whole = not page.next_cursor
         done = whole or (not added and _all_found(video, found))

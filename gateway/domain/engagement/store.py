@@ -64,6 +64,7 @@ async def record_received(tx: Transaction, row: StoredComment, now: datetime, pr
 def _rows(account: AccountRow, comment: Comment, now: datetime, scan: str) -> Iterable[StoredComment]:
     shown = comment.replies
     yield StoredComment(
+        replies_due=(comment.reply_count or 0) > len(shown),
         location=account.location,
         account=account.id,
         comment=comment.id,

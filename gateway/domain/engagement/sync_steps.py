@@ -5,9 +5,9 @@ that was read twice, because a process died before its commit, changes nothing t
 are read in `comment_scan.py`.
 """
 
-from contextlib import suppress
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -16,7 +16,7 @@ from gateway.domain import vendor_errors
 from gateway.domain.concurrency import backoff
 from gateway.domain.context import Domain
 from gateway.domain.engagement import comment_scan, read, store
-from gateway.domain.engagement.sync_run import LEASE, Reading, RunLost, end, moved
+from gateway.domain.engagement.sync_run import LEASE, Reading, RunLost, end, is_passed_over, moved
 from providers.capabilities import Capability, CapabilityTable
 from providers.errors import CapabilityMissing, ContractBroken, ProviderError, ScopeNotGranted, Temporary
 from storage import accounts, engagement, engagement_syncs
@@ -25,6 +25,8 @@ from storage.database import DatabaseUnavailable, Transaction
 from storage.engagement import VideoRow
 from storage.engagement_syncs import RunRow
 from storage.states import AccountState, SyncPhase
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -111,17 +113,28 @@ async def _step(reading: Reading) -> RunRow | None:
 async def _read_account(reading: Reading) -> RunRow | None:
     """Read the profile's counts and the daily values: one call each, where there are any."""
     domain, account, provider = reading.domain, reading.account, reading.provider
-    counts, figures = await read.account_totals(provider, reading.access), None
+    counts = await _unless_refused(reading, read.account_totals(provider, reading.access))
+    figures = None
     if provider.table.can(Capability.ACCOUNT_METRICS):
-        # A missing scope costs these values and nothing else.
-        with suppress(CapabilityMissing, ScopeNotGranted):
-            figures = await provider.engagement.figures(reading.access, reading.ref, None)
+        figures = await _unless_refused(reading, provider.engagement.figures(reading.access, reading.ref, None))
     now, lists = domain.clock(), provider.table.can(Capability.VIDEO_LIST)
     async with domain.db.transaction() as tx:
-        await store.save_counts(tx, account, counts, now)
+        await store.save_counts(tx, account, counts or {}, now)
         if figures is not None:
             await store.save_figures(tx, account, figures, now)
         return await moved(tx, reading, phase=SyncPhase.VIDEOS if lists else SyncPhase.COMMENTS)
+
+
+async def _unless_refused(reading: Reading, call: Awaitable[T]) -> T | None:
+    """Await a call for values of the account; None if it is refused, which costs these values and nothing else."""
+    try:
+        return await call
+    except (CapabilityMissing, ScopeNotGranted):
+        return None
+    except ProviderError as error:
+        if not is_passed_over(reading, error):
+            raise
+        return None
 
 
 async def _read_videos(reading: Reading) -> RunRow | None:
