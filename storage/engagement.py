@@ -20,15 +20,18 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
+from storage import removed_comments, rows
 from storage.database import Transaction
 from storage.types import time_field
+
+PRUNED_AT_ONCE = 10_000
 
 
 class VideoRow(SQLModel, table=True):
@@ -63,6 +66,11 @@ class StoredComment(SQLModel, table=True):
     __table_args__ = (
         Index("engagement_comments_by_time", "location", "account", "publish_time", "comment"),
         Index("engagement_comments_by_video", "location", "account", "video"),
+        Index("engagement_comments_by_parent", "location", "account", "reply_to"),
+        Index("engagement_comments_by_fetch", "fetch_time"),
+        Index(
+            "engagement_comments_due", "location", "account", "video", "comment", postgresql_where=text("replies_due")
+        ),
     )
 
     location: str = Field(primary_key=True)
@@ -92,7 +100,9 @@ async def save_videos(tx: Transaction, found: Sequence[VideoRow]) -> dict[str, V
     if not found:
         return {}
     names = ("location", "account", "video", "publish_time", "comment_count", "fetch_time")
-    values = [{**row.model_dump(), **{name: getattr(row, name) for name in names}} for row in found]
+    # A vendor may show a video twice on one page.
+    unique = {row.video: row for row in found}.values()
+    values = [{**row.model_dump(), **{name: getattr(row, name) for name in names}} for row in unique]
     statement = pg_insert(VideoRow).values(values)
     changed = {name: statement.excluded[name] for name in ("publish_time", "comment_count", "fetch_time")}
     returning = (
@@ -148,7 +158,8 @@ async def change_video(tx: Transaction, location: str, account: str, video: str,
 async def save_comments(
     tx: Transaction, found: Sequence[StoredComment]
 ) -> tuple[list[StoredComment], dict[str, int | None]]:
-    """Add comments, or update them; return those that were added, and the former reply counts of the others.
+    """Add comments, or update them; return those that are new, and the former reply counts of the others. One that was
+    removed and comes back is neither.
 
     `replies_due` says that not all replies came with a comment: they are read if their number is not the stored one. A
     list outside a scan cannot tell which replies are gone: then they are read in any case.
@@ -176,11 +187,16 @@ async def save_comments(
     upsert = statement.on_conflict_do_update(index_elements=["location", "account", "comment"], set_=changed)
     written: Any = upsert.returning(col(StoredComment.comment), literal_column("xmax = 0"))
     added = {id for id, new in (await tx.execute(written)).all() if new}
-    return [row for row in found if row.comment in added], former
+    back = await removed_comments.take(tx, first.location, first.account, added) if added else set()
+    return [row for row in found if row.comment in added - back], former
 
 
 async def add_comment(tx: Transaction, row: StoredComment) -> bool:
-    """Add a comment that is not stored yet; return whether it was added."""
+    """Add a comment that is not stored yet; return whether it was added. One that was removed is not: of two webhooks
+    about it the later one may arrive first, and a scan brings it back if it is there.
+    """
+    if await removed_comments.has(tx, row.location, row.account, row.comment):
+        return False
     statement = pg_insert(StoredComment).values(**row.model_dump())
     added = statement.on_conflict_do_nothing().returning(col(StoredComment.comment))
     return (await tx.execute(added)).scalar_one_or_none() is not None
@@ -197,14 +213,16 @@ async def change_comment(tx: Transaction, location: str, account: str, comment: 
     await tx.execute(statement.values(**values))
 
 
-async def remove_comment(tx: Transaction, location: str, account: str, comment: str) -> None:
-    """Delete a comment and its replies."""
+async def remove_comment(tx: Transaction, location: str, account: str, comment: str, now: datetime) -> None:
+    """Delete a comment and its replies, also one that was never seen."""
     below = and_(
         col(StoredComment.location) == location,
         col(StoredComment.account) == account,
         col(StoredComment.reply_to) == comment,
     )
-    await tx.execute(delete(StoredComment).where(or_(_is(location, account, comment), below)))
+    gone = delete(StoredComment).where(or_(_is(location, account, comment), below))
+    ids = (await tx.execute(gone.returning(col(StoredComment.comment)))).scalars()
+    await removed_comments.add(tx, location, account, [comment, *ids], now)
 
 
 async def next_replies(tx: Transaction, location: str, account: str, video: str) -> StoredComment | None:
@@ -214,7 +232,7 @@ async def next_replies(tx: Transaction, location: str, account: str, video: str)
     return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
-async def remove_unseen(tx: Transaction, video: VideoRow, *, reply_to: str) -> None:
+async def remove_unseen(tx: Transaction, video: VideoRow, now: datetime, *, reply_to: str) -> None:
     """Delete what a whole scan of a video did not see: the comments directly below it if `reply_to` is empty, with what
     stood below them, else the replies to one comment. What came during the scan stays.
     """
@@ -228,7 +246,9 @@ async def remove_unseen(tx: Transaction, video: VideoRow, *, reply_to: str) -> N
     ids = list((await tx.execute(delete(StoredComment).where(gone).returning(col(StoredComment.comment)))).scalars())
     if ids and not reply_to:
         below = and_(_of_video(location, account, video.video), col(StoredComment.reply_to).in_(ids))
-        await tx.execute(delete(StoredComment).where(below))
+        replies = await tx.execute(delete(StoredComment).where(below).returning(col(StoredComment.comment)))
+        ids += replies.scalars()
+    await removed_comments.add(tx, location, account, ids, now)
 
 
 async def page(
@@ -268,11 +288,16 @@ async def remove_account(tx: Transaction, location: str, account: str) -> None:
     """Delete the videos and comments of an account."""
     for table in (VideoRow, StoredComment):
         await tx.execute(delete(table).where(col(table.location) == location, col(table.account) == account))
+    await removed_comments.remove_account(tx, location, account)
 
 
-async def prune(tx: Transaction, before: datetime) -> None:
-    """Delete comments that were last fetched before a time."""
-    await tx.execute(delete(StoredComment).where(col(StoredComment.fetch_time) < before))
+async def prune(tx: Transaction, before: datetime, limit: int = PRUNED_AT_ONCE) -> int:
+    """Delete up to `limit` comments that were last fetched before a time; return how many."""
+    keys = (col(StoredComment.location), col(StoredComment.account), col(StoredComment.comment))
+    old = select(*keys).where(col(StoredComment.fetch_time) < before).limit(limit)
+    gone = delete(StoredComment).where(tuple_(*keys).in_(old)).returning(col(StoredComment.comment))
+    statement = gone.execution_options(synchronize_session=False)
+    return len((await tx.execute(statement)).scalars().all())
 
 
 def _is(location: str, account: str, comment: str) -> Any:

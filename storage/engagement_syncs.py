@@ -37,7 +37,8 @@ class SyncRow(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One account of a sync: `cursor` is the vendor's in the present phase, `video` the one whose comments are read.
+    """One account of a sync: `cursor` is the vendor's in the present phase, `video` the one whose comments are read,
+    `empty_pages` how many pages with nothing on them came in a row.
 
     Whoever takes a due run moves `due_at` beyond its own lease; each step moves it again, and the end clears it.
     """
@@ -55,6 +56,7 @@ class RunRow(SQLModel, table=True):
     comments: int = Field(default=0, sa_type=BigInteger)
     new_comments: int = Field(default=0, sa_type=BigInteger)
     tries: int = 0
+    empty_pages: int = 0
     error: dict[str, Any] | None = json_or_null()
     due_at: datetime | None = time_field(nullable=True)
     update_time: datetime = time_field()
@@ -232,13 +234,10 @@ async def take_due_schedules(tx: Transaction, now: datetime, until: datetime, li
     return taken
 
 
-async def remove_account(tx: Transaction, location: str, account: str, now: datetime) -> None:
-    """Delete the schedule of an account and its part of every sync; one that is left without a part under way ends."""
-    under_way = await running(tx, location, account)
+async def remove_account(tx: Transaction, location: str, account: str) -> None:
+    """Delete the schedule of an account and its part of every sync."""
     for table in (RunRow, ScheduleRow):
         await tx.execute(delete(table).where(col(table.location) == location, col(table.account) == account))
-    if under_way:
-        await end(tx, location, under_way, now)
 
 
 async def prune(tx: Transaction, before: datetime) -> None:

@@ -16,6 +16,8 @@ from storage.database import Transaction
 from storage.states import MetricPeriod
 from storage.types import AwareTime, StateText
 
+PRUNED_AT_ONCE = 10_000
+
 
 class PointRow(SQLModel, table=True):
     """One value of a metric of an account, or of its `video`: a total until `time`, or of the day that begins then."""
@@ -98,6 +100,11 @@ async def remove_account(tx: Transaction, location: str, account: str) -> None:
     await tx.execute(delete(PointRow).where(where))
 
 
-async def prune(tx: Transaction, before: datetime) -> None:
-    """Delete points that were fetched before a time."""
-    await tx.execute(delete(PointRow).where(col(PointRow.fetch_time) < before))
+async def prune(tx: Transaction, before: datetime, limit: int = PRUNED_AT_ONCE) -> int:
+    """Delete up to `limit` points that were fetched before a time; return how many."""
+    names = ("location", "account", "video", "metric", "period", "time", "fetch_time")
+    keys = [col(getattr(PointRow, name)) for name in names]
+    old = select(*keys).where(col(PointRow.fetch_time) < before).limit(limit)
+    gone = delete(PointRow).where(tuple_(*keys).in_(old)).returning(col(PointRow.metric))
+    statement = gone.execution_options(synchronize_session=False)
+    return len((await tx.execute(statement)).scalars().all())

@@ -32,6 +32,7 @@ from storage import (
     network_consents,
     partitions,
     quotas,
+    removed_comments,
     videos,
 )
 from storage import due as due_rows
@@ -127,11 +128,12 @@ async def old(domain: Domain) -> None:
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)
         await synced.prune(tx, now - SYNCS_RETENTION)
-        await engagement.prune(tx, now - domain.engagement_retention)
-        await metric_points.prune(tx, now - domain.engagement_retention)
+        await removed_comments.prune(tx, now - domain.engagement_retention)
     await _partitions(domain, now)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.
     await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))
+    await _batches(domain, lambda tx: engagement.prune(tx, now - domain.engagement_retention))
+    await _batches(domain, lambda tx: metric_points.prune(tx, now - domain.engagement_retention))
     await upload_sweep.expire(domain, now)
 
 

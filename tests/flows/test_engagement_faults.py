@@ -3,6 +3,8 @@
 Owns the proofs of `is_passed_over` in `gateway/domain/engagement/sync_run.py`, and that no sync goes on for ever.
 """
 
+import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +13,13 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from gateway.domain.engagement import sync
+from gateway.domain.engagement import sync, sync_run
 from providers.simulators.tiktok_business import Fault
 from socialgateway.v1.engagement_service_pb2 import ListCommentsRequest
 from storage.states import SyncState
 from tests.fixtures import business as fixture
 from tests.fixtures.business import BusinessWorld
-from tests.flows.test_engagement_sync import existing, fill, stored_ids
+from tests.flows.test_engagement_sync import existing, fill, received, stored_ids
 
 
 @pytest.fixture
@@ -110,3 +112,73 @@ async def look(stage: BusinessWorld, video: str) -> None:
     account = (await stage.account()).name
     request = ListCommentsRequest(parent=account, video=f"{account}/videos/{video}", max_staleness=Duration(nanos=1))
     await stage.api.engagement.ListComments(request)
+
+
+async def test_a_comment_that_a_scan_missed_is_told_once(stage: BusinessWorld) -> None:
+    """One that moves under the cursor is missed, and comes back with the next scan without a second event."""
+    fill(stage, 1, 1)
+    [video] = stage.vendor.account.videos.values()
+    await again(stage)
+    late = [stage.vendor.add_comment(video.id, f"late{number}", tell=False).comment_id for number in range(45)]
+    await again(stage)
+    assert set(late) == set(await received(stage))
+    stage.vendor.remove_comment(min(late))
+    newest = sorted(late)[-2:]
+
+    async def remove(seconds: float) -> None:
+        stage.vendor.remove_comment(newest.pop())
+
+    stage.vendor.sleep, usual = remove, stage.vendor.sleep
+    stage.vendor.faults.add(Fault(match="comment.list", kind="slow", after=1))
+    await again(stage)
+    stage.vendor.sleep = usual
+    assert existing(stage) - set(await stored_ids(stage))
+    # The vendor's count of comments changes once more.
+    stage.vendor.remove_comment(newest.pop())
+    await again(stage)
+    assert existing(stage) == set(await stored_ids(stage))
+    assert 1 == max(Counter(await received(stage)).values())
+
+
+async def again(stage: BusinessWorld) -> str:
+    """Sync an hour later, and return the sync's name."""
+    stage.world.clock.advance(3600)
+    made = await stage.sync()
+    await stage.read_due()
+    return str(made.name)
+
+
+def page(**data: Any) -> str:
+    """Return the body of an answer."""
+    return json.dumps({"code": 0, "message": "OK", "request_id": "1", "data": data})
+
+
+async def test_a_video_that_is_listed_twice_is_kept_once(stage: BusinessWorld) -> None:
+    """A page with the same video twice is read like any other."""
+    fill(stage, 1, 1)
+    [video] = stage.vendor.account.videos.values()
+    body = page(videos=[{"item_id": video.id, "comments": 1}] * 2, has_more=False)
+    stage.vendor.faults.add(Fault(match="video.list", kind="body", body=body))
+    assert SyncState.SUCCEEDED == await state_of(stage, await again(stage))
+    assert existing(stage) == set(await stored_ids(stage))
+
+
+async def test_a_list_that_promises_more_for_ever_ends(stage: BusinessWorld) -> None:
+    """After some pages with nothing on them a video is left, and nothing of it is taken for deleted."""
+    fill(stage, 1, 3)
+    [video] = stage.vendor.account.videos.values()
+    await again(stage)
+    before = stage.calls("comment.list")
+    stage.vendor.add_comment(video.id, "new", tell=False)
+    for number in range(1, 30):
+        body = page(comments=[], cursor=number, has_more=True)
+        stage.vendor.faults.add(Fault(match="comment.list", kind="body", body=body))
+    assert SyncState.SUCCEEDED == await state_of(stage, await again(stage))
+    assert (sync_run.MAX_EMPTY, 3) == (stage.calls("comment.list") - before, len(await stored_ids(stage)))
+
+
+async def test_a_vendor_that_always_names_a_pause_is_given_up(stage: BusinessWorld) -> None:
+    """Only a limit is no failed try: one that is unavailable ends the sync, however soon it says to come back."""
+    fault = Fault(match="video.list", kind="status", status=503, headers={"retry-after": "1"}, times=None)
+    stage.vendor.faults.add(fault)
+    assert SyncState.FAILED == await state_of(stage, await again(stage))

@@ -266,6 +266,8 @@ async def test_deleting_the_connection_deletes_what_was_synced(stage: BusinessWo
         assert not await engagement_syncs.any_under_way(tx)
     found = await sync.get(stage.world.domain, "l1", made.name.rpartition("/")[2])
     assert SyncState.FAILED == found.row.state
+    ended = [each.subject for each in await stage.world.events() if each.type == "ENGAGEMENT_SYNCED"]
+    assert made.name == ended[-1]
 
 
 async def test_a_users_account_has_counters_only(stage: BusinessWorld) -> None:

@@ -6,7 +6,7 @@ Owns when a scan of a video ends, and what is deleted then. Each step is one ven
 from typing import Any
 
 from gateway.domain.engagement import store
-from gateway.domain.engagement.sync_run import Reading, end, is_passed_over, moved
+from gateway.domain.engagement.sync_run import Reading, empty_pages, end, is_passed_over, is_too_empty, moved
 from providers.errors import NotFound, ProviderError, ScopeNotGranted
 from providers.models.engagement import CommentPage
 from storage import engagement
@@ -84,17 +84,18 @@ async def _read_page(reading: Reading, video: VideoRow) -> RunRow | None:
             changed = each.id in former and former[each.id] != each.reply_count
             if changed and each.reply_count is not None and each.reply_count <= len(each.replies):
                 # All of them are shown: others that are stored were deleted.
-                await engagement.remove_unseen(tx, video, reply_to=each.id)
+                await engagement.remove_unseen(tx, video, now, reply_to=each.id)
         found = video.scan_found + len(added)
         whole = not page.next_cursor
-        done = whole or (not added and _all_found(video, found))
+        done = whole or (not added and _all_found(video, found)) or is_too_empty(reading.run, page.comments)
         if whole:
-            await engagement.remove_unseen(tx, video, reply_to="")
+            await engagement.remove_unseen(tx, video, now, reply_to="")
         cursor = _TOP_DONE if done else page.next_cursor
         await engagement.change_video(
             tx, video.location, video.account, video.video, scan_cursor=cursor, scan_found=found
         )
-        return await _counted(tx, reading, len(page.comments), added)
+        empty = 0 if done else empty_pages(reading.run, page.comments)
+        return await _counted(tx, reading, len(page.comments), added, empty_pages=empty)
 
 
 def _all_found(video: VideoRow, found: int) -> bool:
@@ -123,11 +124,14 @@ async def _read_replies(reading: Reading, video: VideoRow, parent: StoredComment
         comments = page.comments if page is not None else ()
         added, _ = await store.save_comments(tx, account, comments, now, scan=video.scan)
         following = page.next_cursor if page is not None else ""
+        if page is not None and not following:
+            await engagement.remove_unseen(tx, video, now, reply_to=parent.comment)
+        if is_too_empty(run, comments):
+            following = ""
         if not following:
-            if page is not None:
-                await engagement.remove_unseen(tx, video, reply_to=parent.comment)
             await engagement.change_comment(tx, account.location, account.id, parent.comment, replies_due=False)
-        place = {"cursor": following, "video": parent.comment if following else ""}
+        place: dict[str, Any] = {"cursor": following, "video": parent.comment if following else ""}
+        place["empty_pages"] = empty_pages(run, comments) if following else 0
         return await _counted(tx, reading, len(comments), added, **place)
 
 

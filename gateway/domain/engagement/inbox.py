@@ -36,11 +36,6 @@ class Stored:
     fetch_time: datetime | None
 
 
-def has_store(domain: Domain, target: ConnectedAccount) -> bool:
-    """Return whether the comments of an account are kept here; else every list is the vendor's."""
-    return domain.providers[target.row.provider].table.has_comments(target.row.platform)
-
-
 async def page(
     domain: Domain,
     target: ConnectedAccount,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from gateway.aip import names
+from gateway.domain.accounts.forget import RECEIVED
 from providers.models.engagement import Comment, Figures, Metric
 from providers.models.videos import Video
 from storage import accounts, engagement, engagement_syncs, events, metric_points
@@ -16,7 +17,6 @@ from storage.engagement import StoredComment, VideoRow
 from storage.metric_points import PointRow
 from storage.states import AccountState, MetricPeriod
 
-RECEIVED = "COMMENT_RECEIVED"
 DAY = timedelta(days=1)
 
 
@@ -149,7 +149,7 @@ def totals_of(video: Video) -> dict[Metric, float]:
 
 
 async def save_figures(tx: Transaction, account: AccountRow, figures: Figures, now: datetime) -> None:
-    """Append the daily values of an account; a series without numbers by the day has none."""
+    """Append the daily values of an account; a day that the vendor has no number of has no point."""
     if figures.span is None:
         return
     start = figures.span.start
@@ -157,6 +157,7 @@ async def save_figures(tx: Transaction, account: AccountRow, figures: Figures, n
         point(account, each.metric, MetricPeriod.DAY, start + DAY * number, value, now)
         for each in figures.series
         for number, value in enumerate(each.days)
+        if value is not None
     ]
     await metric_points.append(tx, points)
 

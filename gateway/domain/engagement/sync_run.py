@@ -3,6 +3,7 @@
 Owns the lease of a run, and its end. What the steps read is in `sync_steps.py` and `comment_scan.py`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,6 +36,9 @@ LEASE = timedelta(minutes=2)
 
 MAX_BROKEN = 3
 """How often an answer about one object may be broken, before the sync goes on without it."""
+
+MAX_EMPTY = 10
+"""How many pages with nothing on them may come in a row: a vendor may promise more for ever."""
 
 _OF_THE_ACCOUNT = (TokenRefused, GrantRevoked, ScopeNotGranted, Misconfigured)
 
@@ -90,6 +94,16 @@ def is_passed_over(reading: Reading, error: ProviderError, **of: str) -> bool:
         row = reading.account
         log.warning("engagement.passed_over", location=row.location, account=row.id, code=error.code, **of)
     return broken or refused
+
+
+def empty_pages(run: RunRow, found: Collection[object]) -> int:
+    """Return how many empty pages came in a row, with one on which `found` is."""
+    return 0 if found else run.empty_pages + 1
+
+
+def is_too_empty(run: RunRow, found: Collection[object]) -> bool:
+    """Return whether so many empty pages came in a row that a list has ended, whatever the vendor says."""
+    return empty_pages(run, found) >= MAX_EMPTY
 
 
 async def end(domain: Domain, run: RunRow, error: dict[str, Any] | None) -> None:

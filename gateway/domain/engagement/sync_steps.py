@@ -16,9 +16,18 @@ from gateway.domain import vendor_errors
 from gateway.domain.concurrency import backoff
 from gateway.domain.context import Domain
 from gateway.domain.engagement import comment_scan, read, store
-from gateway.domain.engagement.sync_run import LEASE, Reading, RunLost, end, is_passed_over, moved
+from gateway.domain.engagement.sync_run import (
+    LEASE,
+    Reading,
+    RunLost,
+    empty_pages,
+    end,
+    is_passed_over,
+    is_too_empty,
+    moved,
+)
 from providers.capabilities import Capability, CapabilityTable
-from providers.errors import CapabilityMissing, ContractBroken, ProviderError, ScopeNotGranted, Temporary
+from providers.errors import CapabilityMissing, ContractBroken, ProviderError, RateLimited, ScopeNotGranted, Temporary
 from storage import accounts, engagement, engagement_syncs
 from storage.accounts import AccountRow
 from storage.database import DatabaseUnavailable, Transaction
@@ -87,9 +96,9 @@ def _error(error: ProviderError) -> dict[str, Any]:
 
 
 async def _put_off(domain: Domain, run: RunRow, error: ProviderError) -> None:
-    """Let a run wait: as long as the vendor or the quota says, which is no failed try, else longer each time."""
+    """Let a run wait: as long as the vendor or the quota says, else longer each time. A limit is no failed try."""
     wait = error.retry_after or backoff(PAUSE, run.tries, LONGEST_PAUSE)
-    await _wait(domain, run, wait, run.tries if error.retry_after else run.tries + 1)
+    await _wait(domain, run, wait, run.tries if isinstance(error, RateLimited) else run.tries + 1)
     log.info("engagement.waits", location=run.location, account=run.account, seconds=wait.total_seconds())
 
 
@@ -154,9 +163,10 @@ async def _read_videos(reading: Reading) -> RunRow | None:
                 watched = not run.cursor and place < WATCHED and _is_young(row, now)
                 if watched or row.scan_time is None or row.comment_count != row.scanned_count:
                     await _begin_scan(tx, row, run.sync, now)
-        phase = SyncPhase.VIDEOS if found.next_cursor else SyncPhase.COMMENTS
-        videos = run.videos + len(found.videos)
-        return await moved(tx, reading, phase=phase, cursor=found.next_cursor, videos=videos)
+        following = "" if is_too_empty(run, found.videos) else found.next_cursor
+        values: dict[str, Any] = {"cursor": following, "videos": run.videos + len(found.videos)}
+        values["empty_pages"] = empty_pages(run, found.videos) if following else 0
+        return await moved(tx, reading, phase=SyncPhase.VIDEOS if following else SyncPhase.COMMENTS, **values)
 
 
 async def _next_phase(reading: Reading) -> RunRow | None:
