@@ -6,17 +6,19 @@ Owns the proofs of `is_passed_over` in `gateway/domain/engagement/sync_run.py`, 
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from gateway.domain.engagement import sync, sync_run
+from gateway.domain.engagement import sync, sync_run, sync_steps
 from providers.simulators.tiktok_business import Fault
 from socialgateway.v1.engagement_service_pb2 import ListCommentsRequest
-from storage.states import SyncState
+from storage.fair import FairPlaces
+from storage.states import SyncPhase, SyncState
 from tests.fixtures import business as fixture
 from tests.fixtures.business import BusinessWorld
 from tests.flows.test_engagement_sync import existing, fill, received, stored_ids
@@ -182,3 +184,26 @@ async def test_a_vendor_that_always_names_a_pause_is_given_up(stage: BusinessWor
     fault = Fault(match="video.list", kind="status", status=503, headers={"retry-after": "1"}, times=None)
     stage.vendor.faults.add(fault)
     assert SyncState.FAILED == await state_of(stage, await again(stage))
+
+
+async def test_a_large_account_lets_others_have_their_turn(stage: BusinessWorld) -> None:
+    """With one place, an account that needs more steps than its share goes on after the other one has had its own."""
+    fill(stage, sync_steps.STEPS, 1)
+    await stage.connect("l2")
+    made = [await stage.sync("l1"), await stage.sync("l2")]
+
+    def tick() -> datetime:
+        # No quota makes them wait, and leave their place.
+        stage.world.clock.advance(1)
+        return stage.world.clock()
+
+    domain = replace(stage.running(), syncs=FairPlaces(1), clock=tick)
+    assert 2 == await sync_steps.run_due(domain)
+    for each in made:
+        _, location, _, id = each.name.split("/")
+        [run] = (await sync.get(domain, location, id)).runs
+        assert (SyncPhase.COMMENTS, True) == (run.phase, run.comments > 0)
+    await stage.read_due()
+    assert [SyncState.SUCCEEDED] * 2 == [
+        (await sync.get(domain, *each.name.split("/")[1::2])).row.state for each in made
+    ]

@@ -358,7 +358,8 @@ async def test_the_words_of_others_go_with_the_grant(stage: Stage, method: str) 
     """After a disconnect no event has a comment's words or author, and no answer to a caller is kept."""
     new = stage.business.vendor.add_comment(stage.video.id, "private words", tell=False)
     await stage.hook("insert", new)
-    await stage.create(reply_to=stage.name())
+    key = str(uuid4())
+    await stage.create(reply_to=stage.name(), request_id=key)
     domain = stage.business.world.domain
     [connection] = (
         await stage.business.api.call("ConnectionService/ListConnections", parent="locations/l1")
@@ -370,3 +371,9 @@ async def test_the_words_of_others_go_with_the_grant(stage: Stage, method: str) 
     assert all("private words" not in str(each.payload) for each in await stage.business.world.events())
     async with domain.db.read() as tx:
         assert 0 == (await tx.execute(text("SELECT count(*) FROM comments"))).scalar_one()
+
+    await stage.business.connect()
+    with pytest.raises(Fails) as caught:
+        await stage.create(reply_to=stage.name(), request_id=key)
+    assert_error(caught.value, Code.NOT_FOUND, "RESOURCE_NOT_FOUND")
+    assert 1 == len(stage.business.vendor.written)

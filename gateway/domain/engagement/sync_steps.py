@@ -13,7 +13,7 @@ import structlog
 
 from gateway import reasons
 from gateway.domain import vendor_errors
-from gateway.domain.concurrency import backoff
+from gateway.domain.concurrency import backoff, take_turns
 from gateway.domain.context import Domain
 from gateway.domain.engagement import comment_scan, read, store
 from gateway.domain.engagement.sync_run import (
@@ -45,22 +45,39 @@ WATCHED, WATCHED_FOR = 20, timedelta(days=7)
 comments are a day or two behind.
 """
 
+STEPS = 50
+"""How many steps of an account are taken before it is the turn of others."""
+
 PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=4)
 MAX_TRIES = 12
 """How often a step that fails is tried, with growing pauses: within about half a day."""
 
 
-async def run_due(domain: Domain) -> bool:
-    """Take one account that is due and read it until it is done or has to wait; return whether there was one."""
-    now = domain.clock()
-    async with domain.db.transaction() as tx:
-        run = await engagement_syncs.take_due(tx, now, now + LEASE)
+async def run_due(domain: Domain) -> int:
+    """Read the accounts that are due, a few at once, of agencies in turns: each until it is done, has to wait, or has
+    had its share of steps, after which it is due again. Return how many. Any number of replicas may do it.
+    """
+
+    async def lease(tx: Transaction, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        now = domain.clock()
+        return await engagement_syncs.take_due(tx, chosen, now, now + LEASE)
+
+    async def one(location: str, id: str) -> None:
+        await _read(domain, location, id)
+
+    return await take_turns(domain.db, engagement_syncs.DUE, domain.syncs, one, lease=lease, now=domain.clock)
+
+
+async def _read(domain: Domain, location: str, id: str) -> None:
+    async with domain.db.read() as tx:
+        run = await engagement_syncs.find_run(tx, location, id)
         account = None if run is None else await accounts.find(tx, run.location, run.account)
-    if run is None:
-        return False
-    while run is not None:
+    for _ in range(STEPS):
+        if run is None:
+            return
         run = await _guarded(domain, run, account)
-    return True
+    if run is not None:
+        await _wait(domain, run, timedelta(0), 0)
 
 
 async def _guarded(domain: Domain, run: RunRow, account: AccountRow | None) -> RunRow | None:

@@ -57,10 +57,19 @@ def upgrade() -> None:
         sa.Column("error", JSONB(), nullable=True),
         _time("due_at", nullable=True),
         _time("update_time"),
+        sa.Column("agency", sa.String(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("location", "sync", "account"),
     )
     op.create_index(
         "engagement_runs_due", "engagement_runs", ["due_at"], postgresql_where=sa.text("due_at IS NOT NULL")
+    )
+    for part in ("agency", "location"):
+        columns = ["agency", "due_at"] if part == "agency" else ["agency", "location", "due_at"]
+        where = sa.text("due_at IS NOT NULL")
+        op.create_index(f"engagement_runs_due_by_{part}", "engagement_runs", columns, postgresql_where=where)
+    op.execute(
+        "CREATE TRIGGER agency BEFORE INSERT OR UPDATE ON engagement_runs FOR EACH ROW WHEN (NEW.agency = '') "
+        "EXECUTE FUNCTION agency_of_location()"
     )
     op.create_table(
         "engagement_schedules",
