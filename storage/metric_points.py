@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, and_, case, delete, select, tuple_
+from sqlalchemy import Index, and_, case, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
@@ -92,6 +92,17 @@ async def page(
         query = query.where(tuple_(*keys) > tuple_(*after))
     query = query.ext(distinct_on(*keys)).order_by(*keys, col(PointRow.fetch_time).desc()).limit(limit)
     return (await tx.execute(query)).scalars().all()
+
+
+async def last_day(tx: Transaction, location: str, account: str) -> datetime | None:
+    """Return the newest day of which an account has values, None if there is none."""
+    query = select(func.max(col(PointRow.time))).where(
+        col(PointRow.location) == location,
+        col(PointRow.account) == account,
+        col(PointRow.video) == "",
+        col(PointRow.period) == MetricPeriod.DAY,
+    )
+    return (await tx.execute(query)).scalar_one()
 
 
 async def remove_account(tx: Transaction, location: str, account: str) -> None:

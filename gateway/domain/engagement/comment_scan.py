@@ -9,10 +9,11 @@ from gateway.domain.engagement import store
 from gateway.domain.engagement.sync_run import Reading, empty_pages, end, is_passed_over, is_too_empty, moved
 from providers.errors import NotFound, ProviderError, ScopeNotGranted
 from providers.models.engagement import CommentPage
-from storage import engagement
+from storage import engagement, engagement_videos
 from storage.database import Transaction
-from storage.engagement import StoredComment, VideoRow
+from storage.engagement import StoredComment
 from storage.engagement_syncs import RunRow
+from storage.engagement_videos import VideoRow
 
 COMMENT_PAGE = 30
 
@@ -21,7 +22,7 @@ async def read_comments(reading: Reading) -> RunRow | None:
     """Read one page of comments of the video that is next, or of replies to one of its comments."""
     location, account = reading.account.location, reading.account.id
     async with reading.domain.db.read() as tx:
-        video = await engagement.next_scan(tx, location, account)
+        video = await engagement_videos.next_scan(tx, location, account)
         parent = None
         if video is not None and video.scan_cursor == _TOP_DONE:
             parent = await engagement.next_replies(tx, location, account, video.video)
@@ -47,7 +48,7 @@ async def _pass_over(reading: Reading, video: VideoRow, parent: StoredComment | 
     async with reading.domain.db.transaction() as tx:
         key = (tx, video.location, video.account)
         if parent is None:
-            await engagement.change_video(*key, video.video, scan_due=False, scan_cursor="", scan_time=None)
+            await engagement_videos.change_video(*key, video.video, scan_due=False, scan_cursor="", scan_time=None)
         else:
             await engagement.change_comment(*key, parent.comment, replies_due=False)
         return await moved(tx, reading, cursor="", video="")
@@ -91,7 +92,7 @@ async def _read_page(reading: Reading, video: VideoRow) -> RunRow | None:
         if whole:
             await engagement.remove_unseen(tx, video, now, reply_to="")
         cursor = _TOP_DONE if done else page.next_cursor
-        await engagement.change_video(
+        await engagement_videos.change_video(
             tx, video.location, video.account, video.video, scan_cursor=cursor, scan_found=found
         )
         empty = 0 if done else empty_pages(reading.run, page.comments)
@@ -140,7 +141,7 @@ async def _finish_scan(reading: Reading, video: VideoRow) -> RunRow | None:
     now = reading.domain.clock()
     async with reading.domain.db.transaction() as tx:
         values: dict[str, Any] = {"scan_due": False, "scan_cursor": "", "scan_time": now}
-        await engagement.change_video(
+        await engagement_videos.change_video(
             tx, video.location, video.account, video.video, scanned_count=video.comment_count, **values
         )
         return await moved(tx, reading)

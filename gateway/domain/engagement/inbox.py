@@ -14,7 +14,7 @@ from gateway.domain.engagement import read, store
 from gateway.domain.engagement.read import ConnectedAccount
 from gateway.errors import FieldInvalid
 from providers.errors import CapabilityMissing, ScopeNotGranted
-from storage import engagement, engagement_syncs, metric_points, post_matching
+from storage import engagement, engagement_syncs, engagement_videos, metric_points, post_matching
 from storage.engagement import StoredComment
 from storage.metric_points import PointRow
 
@@ -74,7 +74,7 @@ async def _fetch_time(domain: Domain, target: ConnectedAccount, video: str, repl
     location, account = target.row.location, target.row.id
     async with domain.db.read() as tx:
         if video:
-            return await engagement.comments_time(tx, location, account, video)
+            return await engagement_videos.comments_time(tx, location, account, video)
         if reply_to:
             parent = await engagement.find_comment(tx, location, account, reply_to)
             return parent.fetch_time if parent is not None else None
@@ -95,7 +95,7 @@ async def _refresh(domain: Domain, target: ConnectedAccount, video: str, reply_t
         if reply_to:
             await engagement.change_comment(tx, target.row.location, target.row.id, reply_to, fetch_time=now)
         else:
-            await engagement.note_look(tx, target.row.location, target.row.id, video, now)
+            await engagement_videos.note_look(tx, target.row.location, target.row.id, video, now)
     return now
 
 

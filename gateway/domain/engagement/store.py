@@ -10,10 +10,11 @@ from gateway.aip import names
 from gateway.domain.accounts.forget import RECEIVED
 from providers.models.engagement import Comment, Figures, Metric
 from providers.models.videos import Video
-from storage import accounts, engagement, engagement_syncs, events, metric_points
+from storage import accounts, engagement, engagement_syncs, engagement_videos, events, metric_points
 from storage.accounts import AccountRow
 from storage.database import Transaction
-from storage.engagement import StoredComment, VideoRow
+from storage.engagement import StoredComment
+from storage.engagement_videos import VideoRow
 from storage.metric_points import PointRow
 from storage.states import AccountState, MetricPeriod
 
@@ -132,7 +133,7 @@ async def save_videos(
         for metric, value in totals_of(each).items()
     ]
     await metric_points.append(tx, points)
-    return await engagement.save_videos(tx, rows)
+    return await engagement_videos.save_videos(tx, rows)
 
 
 def totals_of(video: Video) -> dict[Metric, float]:

@@ -28,11 +28,12 @@ from gateway.domain.engagement.sync_run import (
 )
 from providers.capabilities import Capability, CapabilityTable
 from providers.errors import CapabilityMissing, ContractBroken, ProviderError, RateLimited, ScopeNotGranted, Temporary
-from storage import accounts, engagement, engagement_syncs
+from providers.models.engagement import Span
+from storage import accounts, engagement_syncs, engagement_videos, metric_points
 from storage.accounts import AccountRow
 from storage.database import DatabaseUnavailable, Transaction
-from storage.engagement import VideoRow
 from storage.engagement_syncs import RunRow
+from storage.engagement_videos import VideoRow
 from storage.states import AccountState, SyncPhase
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ WATCHED, WATCHED_FOR = 20, timedelta(days=7)
 """How many of the newest videos, published how long ago at most, are looked at in every sync: the vendor's counts of
 comments are a day or two behind.
 """
+
+USUAL_DAYS, MOST_DAYS = timedelta(days=7), timedelta(days=60)
+"""How many days of values a vendor shows unless it is asked for others, and how far back it is asked."""
 
 STEPS = 50
 """How many steps of an account are taken before it is the turn of others."""
@@ -142,13 +146,24 @@ async def _read_account(reading: Reading) -> RunRow | None:
     counts = await _unless_refused(reading, read.account_totals(provider, reading.access))
     figures = None
     if provider.table.can(Capability.ACCOUNT_METRICS):
-        figures = await _unless_refused(reading, provider.engagement.figures(reading.access, reading.ref, None))
+        days = await _missed_days(reading)
+        figures = await _unless_refused(reading, provider.engagement.figures(reading.access, reading.ref, days))
     now, lists = domain.clock(), provider.table.can(Capability.VIDEO_LIST)
     async with domain.db.transaction() as tx:
         await store.save_counts(tx, account, counts or {}, now)
         if figures is not None:
             await store.save_figures(tx, account, figures, now)
         return await moved(tx, reading, phase=SyncPhase.VIDEOS if lists else SyncPhase.COMMENTS)
+
+
+async def _missed_days(reading: Reading) -> Span | None:
+    """Return the days since the newest one that is kept, None for the vendor's usual ones, if these are enough."""
+    async with reading.domain.db.read() as tx:
+        last = await metric_points.last_day(tx, reading.account.location, reading.account.id)
+    today = reading.domain.clock().replace(hour=0, minute=0, second=0, microsecond=0)
+    if last is None or last >= today - USUAL_DAYS:
+        return None
+    return Span(max(last, today - MOST_DAYS), today)
 
 
 async def _unless_refused(reading: Reading, call: Awaitable[T]) -> T | None:
@@ -208,4 +223,4 @@ async def _begin_scan(tx: Transaction, row: VideoRow, scan: str, now: datetime) 
     """Mark a video for this sync; a scan that an earlier sync has begun starts anew."""
     if row.scan != scan:
         values: dict[str, Any] = {"scan": scan, "scan_start": now, "scan_cursor": "", "scan_found": 0}
-        await engagement.change_video(tx, row.location, row.account, row.video, scan_due=True, **values)
+        await engagement_videos.change_video(tx, row.location, row.account, row.video, scan_due=True, **values)
