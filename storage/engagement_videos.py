@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, select, update
+from sqlalchemy import BigInteger, delete, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
@@ -87,3 +87,8 @@ async def change_video(tx: Transaction, location: str, account: str, video: str,
         col(VideoRow.location) == location, col(VideoRow.account) == account, col(VideoRow.video) == video
     )
     await tx.execute(statement.values(**values))
+
+
+async def prune(tx: Transaction, before: datetime) -> None:
+    """Delete videos that were last fetched before a time."""
+    await tx.execute(delete(VideoRow).where(col(VideoRow.fetch_time) < before))

@@ -23,6 +23,7 @@ from storage import (
     clock_steps,
     comments,
     engagement,
+    engagement_videos,
     event_order,
     events,
     idempotency,
@@ -123,6 +124,7 @@ async def old(domain: Domain) -> None:
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)
         await synced.prune(tx, now - SYNCS_RETENTION)
+        await engagement_videos.prune(tx, now - domain.engagement_retention)
         await removed_comments.prune(tx, now - domain.engagement_retention)
     await _partitions(domain, now)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.

@@ -15,13 +15,14 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from gateway.domain.engagement import sync, sync_run, sync_steps
+from gateway.jobs import sweep
 from providers.simulators.tiktok_business import Fault
 from socialgateway.v1.engagement_service_pb2 import ListCommentsRequest
 from storage.fair import FairPlaces
 from storage.states import SyncPhase, SyncState
 from tests.fixtures import business as fixture
 from tests.fixtures.business import BusinessWorld
-from tests.flows.test_engagement_sync import existing, fill, received, stored_ids
+from tests.flows.test_engagement_sync import existing, fill, received, stored, stored_ids
 
 
 @pytest.fixture
@@ -207,3 +208,23 @@ async def test_a_large_account_lets_others_have_their_turn(stage: BusinessWorld)
     assert [SyncState.SUCCEEDED] * 2 == [
         (await sync.get(domain, *each.name.split("/")[1::2])).row.state for each in made
     ]
+
+
+async def test_what_was_pruned_is_not_told_again(stage: BusinessWorld) -> None:
+    """A comment that is read again after its retention is no news; a video that is gone is forgotten."""
+    stage.world.domain = replace(stage.world.domain, engagement_retention=timedelta(days=30))
+    fill(stage, 2, 1)
+    gone, video = stage.vendor.account.videos.values()
+    await again(stage)
+    old = stage.vendor.add_comment(video.id, "old", tell=False).comment_id
+    await again(stage)
+    assert [old] == await received(stage)
+    stage.vendor.account.videos.pop(gone.id)
+    stage.world.clock.advance(timedelta(days=31))
+    await sweep.old(stage.world.domain)
+    assert (0, 0) == await stored(stage)
+    new = stage.vendor.add_comment(video.id, "new", tell=False).comment_id
+    await again(stage)
+    assert new in await received(stage)
+    assert (await received(stage)).count(old) <= 1
+    assert existing(stage) == set(await stored_ids(stage))

@@ -80,7 +80,9 @@ async def _read_page(reading: Reading, video: VideoRow) -> RunRow | None:
         return await _finish_scan(reading, video)
     now, account = reading.domain.clock(), reading.account
     async with reading.domain.db.transaction() as tx:
-        added, former = await store.save_comments(tx, account, page.comments, now, scan=video.scan)
+        added, former = await store.save_comments(
+            tx, account, page.comments, now, reading.domain.engagement_retention, video.scan
+        )
         for each in page.comments:
             changed = each.id in former and former[each.id] != each.reply_count
             if changed and each.reply_count is not None and each.reply_count <= len(each.replies):
@@ -123,7 +125,9 @@ async def _read_replies(reading: Reading, video: VideoRow, parent: StoredComment
     now = reading.domain.clock()
     async with reading.domain.db.transaction() as tx:
         comments = page.comments if page is not None else ()
-        added, _ = await store.save_comments(tx, account, comments, now, scan=video.scan)
+        added, _ = await store.save_comments(
+            tx, account, comments, now, reading.domain.engagement_retention, video.scan
+        )
         following = page.next_cursor if page is not None else ""
         if page is not None and not following:
             await engagement.remove_unseen(tx, video, now, reply_to=parent.comment)

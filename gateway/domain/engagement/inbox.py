@@ -91,7 +91,7 @@ async def _refresh(domain: Domain, target: ConnectedAccount, video: str, reply_t
     async with domain.db.transaction() as tx:
         if not await store.is_attached(tx, target.row):
             return now
-        await store.save_comments(tx, target.row, found.comments, now)
+        await store.save_comments(tx, target.row, found.comments, now, domain.engagement_retention)
         if reply_to:
             await engagement.change_comment(tx, target.row.location, target.row.id, reply_to, fetch_time=now)
         else:

@@ -31,18 +31,18 @@ async def is_attached(tx: Transaction, account: AccountRow) -> bool:
 
 
 async def save_comments(
-    tx: Transaction, account: AccountRow, found: Iterable[Comment], now: datetime, *, scan: str = ""
+    tx: Transaction, account: AccountRow, found: Iterable[Comment], now: datetime, retention: timedelta, scan: str = ""
 ) -> tuple[list[StoredComment], dict[str, int | None]]:
     """Keep comments, with the answers that came with them; return the new ones, and the former reply counts of others.
 
-    A new comment of another person is told in an event, unless it is older than the account's first sync: what callers
-    list of an account that is not synced is no news either.
+    A new comment of another person is told in an event, unless it is older than the account's first sync (what callers
+    list of an account that is not synced is no news either) or than `retention`: then it may have been here before.
     """
     rows = {row.comment: row for each in found for row in _rows(account, each, now, scan)}
     added, former = await engagement.save_comments(tx, list(rows.values()))
     schedule = await engagement_syncs.schedule_of(tx, account.location, account.id)
     # Vendors count in whole seconds.
-    since = None if schedule is None else schedule.start_time.replace(microsecond=0)
+    since = None if schedule is None else max(schedule.start_time.replace(microsecond=0), now - retention)
     for row in sorted(added, key=lambda each: (each.publish_time, each.comment)):
         if not row.own and since is not None and row.publish_time >= since:
             await record_received(tx, row, now)

@@ -208,7 +208,7 @@ async def _store(
     async with domain.db.transaction() as tx:
         await comments.done(tx, row.location, row.id, written.id, _to_json(written))
         if has_store(domain, account) and await store.is_attached(tx, account):
-            await store.save_comments(tx, account, [written], domain.clock())
+            await store.save_comments(tx, account, [written], domain.clock(), domain.engagement_retention)
     return _fetched(new, written)
 
 
