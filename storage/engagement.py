@@ -15,7 +15,9 @@ from sqlalchemy import (
     Index,
     String,
     and_,
+    any_,
     case,
+    cast,
     delete,
     func,
     literal_column,
@@ -173,7 +175,9 @@ async def remove_unseen(tx: Transaction, video: VideoRow, now: datetime, *, repl
     )
     ids = list((await tx.execute(delete(StoredComment).where(gone).returning(col(StoredComment.comment)))).scalars())
     if ids and not reply_to:
-        below = and_(_of_video(location, account, video.video), col(StoredComment.reply_to).in_(ids))
+        below = and_(
+            _of_video(location, account, video.video), col(StoredComment.reply_to) == any_(cast(ids, ARRAY(String)))
+        )
         replies = await tx.execute(delete(StoredComment).where(below).returning(col(StoredComment.comment)))
         ids += replies.scalars()
     await removed_comments.add(tx, location, account, ids, now)

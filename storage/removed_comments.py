@@ -7,8 +7,7 @@ webhook of a new comment can arrive after the one of its deletion.
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Index, and_, delete
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy import Index, and_, delete, text
 from sqlmodel import Field, SQLModel, col
 
 from storage import rows
@@ -28,14 +27,18 @@ class RemovedRow(SQLModel, table=True):
     remove_time: datetime = time_field()
 
 
+# One parameter, however many there are: a video can lose more comments than a statement may have parameters.
+_ADD = text("""
+INSERT INTO engagement_removed (location, account, comment, remove_time)
+SELECT :location, :account, comment, :now FROM unnest(CAST(:comments AS text[])) AS gone(comment)
+ON CONFLICT DO NOTHING
+""")
+
+
 async def add(tx: Transaction, location: str, account: str, comments: Iterable[str], now: datetime) -> None:
     """Record that comments were removed."""
-    values = [
-        {"location": location, "account": account, "comment": each, "remove_time": now}
-        for each in sorted(set(comments))
-    ]
-    if values:
-        await tx.execute(pg_insert(RemovedRow).values(values).on_conflict_do_nothing())
+    values = {"location": location, "account": account, "comments": sorted(set(comments)), "now": now}
+    await tx.execute(_ADD, values)
 
 
 async def take(tx: Transaction, location: str, account: str, comments: Iterable[str]) -> set[str]:

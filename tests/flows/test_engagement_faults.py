@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from sqlalchemy import text
 
 from gateway.domain.engagement import sync, sync_run, sync_steps
 from gateway.jobs import sweep
@@ -227,4 +228,21 @@ async def test_what_was_pruned_is_not_told_again(stage: BusinessWorld) -> None:
     await again(stage)
     assert new in await received(stage)
     assert (await received(stage)).count(old) <= 1
+    assert existing(stage) == set(await stored_ids(stage))
+
+
+async def test_a_video_may_lose_more_comments_than_a_statement_has_parameters(stage: BusinessWorld) -> None:
+    """A scan that finds tens of thousands of comments gone removes them all, and ends."""
+    fill(stage, 1, 3)
+    [video] = stage.vendor.account.videos.values()
+    await again(stage)
+    many = """
+        INSERT INTO engagement_comments
+        SELECT (jsonb_populate_record(c, jsonb_build_object('comment', n::text))).*
+        FROM (SELECT e FROM engagement_comments AS e LIMIT 1) AS each (c), generate_series(1, 66000) AS n
+    """
+    async with stage.world.domain.db.transaction() as tx:
+        await tx.execute(text(many))
+    stage.vendor.remove_comment(next(iter(video.comments)))
+    assert SyncState.SUCCEEDED == await state_of(stage, await again(stage))
     assert existing(stage) == set(await stored_ids(stage))

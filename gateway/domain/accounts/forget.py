@@ -14,7 +14,7 @@ from storage.database import Transaction
 
 RECEIVED, SYNCED = "COMMENT_RECEIVED", "ENGAGEMENT_SYNCED"
 
-SHOWN = {"text": "", "author_name": "", "author_avatar_uri": "", "author_id": "", "attachment_uris": []}
+BLANK = {"text": "", "author_name": "", "author_avatar_uri": "", "author_id": "", "attachment_uris": []}
 """What an event of a comment has instead of what its author wrote and is."""
 
 
@@ -30,7 +30,7 @@ async def forget(tx: Transaction, account: AccountRow, now: datetime) -> None:
     await comments.remove_account(tx, location, id)
     await metric_points.remove_account(tx, location, id)
     below = names.COMMENT.format(location, id, "")
-    await events.blank(tx, location, type=RECEIVED, below=below, key="comment", values=SHOWN)
+    await events.blank(tx, location, type=RECEIVED, below=below, key="comment", values=BLANK)
 
 
 async def forget_syncs(tx: Transaction, location: str, account: str, now: datetime) -> None:
