@@ -162,7 +162,7 @@ async def test_a_video_that_is_listed_twice_is_kept_once(stage: BusinessWorld) -
     fill(stage, 1, 1)
     [video] = stage.vendor.account.videos.values()
     body = page(videos=[{"item_id": video.id, "comments": 1}] * 2, has_more=False)
-    stage.vendor.faults.add(Fault(match="video.list", kind="body", body=body))
+    stage.vendor.faults.add(Fault(match="video.list", kind="body", body=body, times=None))
     assert SyncState.SUCCEEDED == await state_of(stage, await again(stage))
     assert existing(stage) == set(await stored_ids(stage))
 
@@ -179,6 +179,10 @@ async def test_a_list_that_promises_more_for_ever_ends(stage: BusinessWorld) -> 
         stage.vendor.faults.add(Fault(match="comment.list", kind="body", body=body))
     assert SyncState.SUCCEEDED == await state_of(stage, await again(stage))
     assert (sync_run.MAX_EMPTY, 3) == (stage.calls("comment.list") - before, len(await stored_ids(stage)))
+
+    stage.vendor.faults.clear()
+    await again(stage)
+    assert existing(stage) == set(await stored_ids(stage))
 
 
 async def test_a_vendor_that_always_names_a_pause_is_given_up(stage: BusinessWorld) -> None:

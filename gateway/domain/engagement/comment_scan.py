@@ -3,6 +3,7 @@
 Owns when a scan of a video ends, and what is deleted then. Each step is one vendor call and one transaction.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain.engagement import store
@@ -48,11 +49,14 @@ async def _pass_over(reading: Reading, video: VideoRow, parent: StoredComment | 
     async with reading.domain.db.transaction() as tx:
         key = (tx, video.location, video.account)
         if parent is None:
-            await engagement_videos.change_video(*key, video.video, scan_due=False, scan_cursor="", scan_time=None)
+            await engagement_videos.change_video(*key, video.video, **_UNREAD)
         else:
             await engagement.change_comment(*key, parent.comment, replies_due=False)
         return await moved(tx, reading, cursor="", video="")
 
+
+_UNREAD: Mapping[str, Any] = {"scan_due": False, "scan_cursor": "", "scan_time": None}
+"""What a video has that is left in this sync, and read by the next one."""
 
 _TOP_DONE = "done"
 """The cursor of a scan that has read every comment directly below the video."""
@@ -90,14 +94,14 @@ async def _read_page(reading: Reading, video: VideoRow) -> RunRow | None:
                 await engagement.remove_unseen(tx, video, now, reply_to=each.id)
         found = video.scan_found + len(added)
         whole = not page.next_cursor
-        done = whole or (not added and _all_found(video, found)) or is_too_empty(reading.run, page.comments)
+        done = whole or (not added and _all_found(video, found))
+        given_up = not done and is_too_empty(reading.run, page.comments)
         if whole:
             await engagement.remove_unseen(tx, video, now, reply_to="")
-        cursor = _TOP_DONE if done else page.next_cursor
-        await engagement_videos.change_video(
-            tx, video.location, video.account, video.video, scan_cursor=cursor, scan_found=found
-        )
-        empty = 0 if done else empty_pages(reading.run, page.comments)
+        values: dict[str, Any] = {"scan_cursor": _TOP_DONE if done else page.next_cursor, "scan_found": found}
+        key = (tx, video.location, video.account, video.video)
+        await engagement_videos.change_video(*key, **(_UNREAD if given_up else values))
+        empty = 0 if done or given_up else empty_pages(reading.run, page.comments)
         return await _counted(tx, reading, len(page.comments), added, empty_pages=empty)
 
 
