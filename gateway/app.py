@@ -62,7 +62,7 @@ _log = log.get("gateway")
 
 SCHEMA_SENTENCE = "Its database is waiting for a migration."
 
-VERIFICATIONS = 8
+VERIFICATIONS, SYNCS = 8, 4
 MAX_FETCHES = 16  # Media that one process fetches at the same time; each fetch buffers 16 MiB.
 
 ProviderOverrides = Mapping[str, Mapping[str, Any]]
@@ -225,6 +225,7 @@ async def build_domain(
         leases=Leases(timedelta(seconds=settings.worker_stale_seconds)),
         fetches=FairPlaces(places, share=settings.agency_share),
         verifications=FairPlaces(VERIFICATIONS, share=settings.agency_share),
+        syncs=FairPlaces(SYNCS, share=settings.agency_share),
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain

@@ -212,8 +212,8 @@ class Settings(BaseSettings):
         gt=0,
         le=1,
         description="Which part of the places that other agencies leave one agency may have: of the calls, streams and "
-        "uploads that run, steps of posts, pulls, looks into media, deliveries, refreshes, verifications and database "
-        "connections of a process. 1 means all.",
+        "uploads that run, steps of posts, pulls, looks into media, deliveries, refreshes, verifications, syncs and "
+        "database connections of a process. 1 means all.",
     )
     location_claims_per_hour: int = Field(
         100,

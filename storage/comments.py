@@ -85,6 +85,11 @@ async def claimed(tx: Transaction, location: str, account: str, comments: Sequen
     return set((await tx.execute(query)).scalars())
 
 
+async def remove_account(tx: Transaction, location: str, account: str) -> None:
+    """Delete the comments that were sent as an account."""
+    await tx.execute(delete(CommentRow).where(col(CommentRow.location) == location, col(CommentRow.account) == account))
+
+
 async def prune(tx: Transaction, before: datetime) -> None:
     """Delete comments sent before a time; their request ids are deleted as well."""
     await tx.execute(delete(CommentRow).where(col(CommentRow.sent_time) < before))

@@ -1,7 +1,8 @@
-"""What engagement syncs and webhooks bring of an account: its videos, and the comments below them.
+"""What engagement syncs and webhooks bring of an account: the comments below its videos.
 
-Owns the tables `engagement_videos` and `engagement_comments`. A comment is one row however often it is seen. Which
-account is read when is in `storage/engagement_syncs.py`, metrics are in `storage/metric_points.py`.
+Owns the table `engagement_comments`. A comment is one row however often it is seen. The videos are in
+`storage/engagement_videos.py`, metrics in `storage/metric_points.py`; which account is read when is in
+`storage/engagement_syncs.py`.
 """
 
 from collections.abc import Sequence
@@ -14,46 +15,27 @@ from sqlalchemy import (
     Index,
     String,
     and_,
+    any_,
     case,
+    cast,
     delete,
     func,
     literal_column,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
+from storage import removed_comments, rows
 from storage.database import Transaction
+from storage.engagement_videos import VideoRow
 from storage.types import time_field
 
-
-class VideoRow(SQLModel, table=True):
-    """One video: the vendor's count of its comments, that at its last whole scan, and how far the present scan is;
-    `look_time` is when a caller's list last asked for the newest.
-
-    `scan` is the sync that scans it, `scan_cursor` the vendor's, `scan_found` how many comments it has found new.
-    """
-
-    __tablename__ = "engagement_videos"
-
-    location: str = Field(primary_key=True)
-    account: str = Field(primary_key=True)
-    video: str = Field(primary_key=True)
-    publish_time: datetime | None = time_field(nullable=True)
-    comment_count: int | None = Field(default=None, sa_type=BigInteger)
-    scanned_count: int | None = Field(default=None, sa_type=BigInteger)
-    scan_time: datetime | None = time_field(nullable=True)
-    look_time: datetime | None = time_field(nullable=True)
-    scan: str = ""
-    scan_start: datetime | None = time_field(nullable=True)
-    scan_cursor: str = ""
-    scan_found: int = Field(default=0, sa_type=BigInteger)
-    scan_due: bool = False
-    fetch_time: datetime = time_field()
+PRUNED_AT_ONCE = 10_000
 
 
 class StoredComment(SQLModel, table=True):
@@ -63,6 +45,11 @@ class StoredComment(SQLModel, table=True):
     __table_args__ = (
         Index("engagement_comments_by_time", "location", "account", "publish_time", "comment"),
         Index("engagement_comments_by_video", "location", "account", "video"),
+        Index("engagement_comments_by_parent", "location", "account", "reply_to"),
+        Index("engagement_comments_by_fetch", "fetch_time"),
+        Index(
+            "engagement_comments_due", "location", "account", "video", "comment", postgresql_where=text("replies_due")
+        ),
     )
 
     location: str = Field(primary_key=True)
@@ -87,45 +74,6 @@ class StoredComment(SQLModel, table=True):
     fetch_time: datetime = time_field()
 
 
-async def save_videos(tx: Transaction, found: Sequence[VideoRow]) -> dict[str, VideoRow]:
-    """Add videos, or update what the vendor says of them; return them as they are then, with how far their scan is."""
-    if not found:
-        return {}
-    names = ("location", "account", "video", "publish_time", "comment_count", "fetch_time")
-    values = [{**row.model_dump(), **{name: getattr(row, name) for name in names}} for row in found]
-    statement = pg_insert(VideoRow).values(values)
-    changed = {name: statement.excluded[name] for name in ("publish_time", "comment_count", "fetch_time")}
-    returning = (
-        statement.on_conflict_do_update(index_elements=["location", "account", "video"], set_=changed)
-        .returning(VideoRow)
-        .execution_options(populate_existing=True)
-    )
-    return {row.video: row for row in (await tx.execute(returning)).scalars()}
-
-
-async def next_scan(tx: Transaction, location: str, account: str) -> VideoRow | None:
-    """Return the video whose comments are to be read next, None if there is none."""
-    query = select(VideoRow).where(
-        col(VideoRow.location) == location, col(VideoRow.account) == account, col(VideoRow.scan_due)
-    )
-    query = query.order_by(col(VideoRow.scan_cursor) == "", col(VideoRow.video).desc()).limit(1)
-    return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
-
-
-async def comments_time(tx: Transaction, location: str, account: str, video: str) -> datetime | None:
-    """Return when the vendor was last asked for the newest comments of a video, None if never."""
-    row = await tx.get(VideoRow, (location, account, video), populate_existing=True)
-    return None if row is None else max(filter(None, (row.scan_time, row.look_time)), default=None)
-
-
-async def note_look(tx: Transaction, location: str, account: str, video: str, now: datetime) -> None:
-    """Record that the newest comments of a video were read."""
-    row = VideoRow(location=location, account=account, video=video, look_time=now, fetch_time=now)
-    statement = pg_insert(VideoRow).values(**row.model_dump())
-    conflict = ["location", "account", "video"]
-    await tx.execute(statement.on_conflict_do_update(index_elements=conflict, set_={"look_time": now}))
-
-
 async def is_own_author(tx: Transaction, location: str, account: str, author_id: str) -> bool:
     """Return whether an author is the account itself, as far as its own comments show."""
     return bool(author_id) and await rows.any_match(
@@ -137,18 +85,15 @@ async def is_own_author(tx: Transaction, location: str, account: str, author_id:
     )
 
 
-async def change_video(tx: Transaction, location: str, account: str, video: str, **values: Any) -> None:
-    """Set columns of a video."""
-    statement = update(VideoRow).where(
-        col(VideoRow.location) == location, col(VideoRow.account) == account, col(VideoRow.video) == video
-    )
-    await tx.execute(statement.values(**values))
-
-
 async def save_comments(
     tx: Transaction, found: Sequence[StoredComment]
 ) -> tuple[list[StoredComment], dict[str, int | None]]:
-    """Add comments, or update them; return those that were added, and the former reply counts of the others."""
+    """Add comments, or update them; return those that are new, and the former reply counts of the others. One that was
+    removed and comes back is neither.
+
+    `replies_due` says that not all replies came with a comment: they are read if their number is not the stored one. A
+    list outside a scan cannot tell which replies are gone: then they are read in any case.
+    """
     if not found:
         return [], {}
     first = found[0]
@@ -166,15 +111,22 @@ async def save_comments(
     }
     # What a list or a webhook shows in the middle of a scan does not take from it what it has seen.
     changed["scan"] = case((statement.excluded.scan == "", col(StoredComment.scan)), else_=statement.excluded.scan)
-    changed["replies_due"] = or_(col(StoredComment.replies_due), statement.excluded.replies_due)
+    others = col(StoredComment.reply_count).is_distinct_from(statement.excluded.reply_count)
+    unread = or_(statement.excluded.replies_due, statement.excluded.scan == "")
+    changed["replies_due"] = or_(col(StoredComment.replies_due), and_(others, unread))
     upsert = statement.on_conflict_do_update(index_elements=["location", "account", "comment"], set_=changed)
     written: Any = upsert.returning(col(StoredComment.comment), literal_column("xmax = 0"))
     added = {id for id, new in (await tx.execute(written)).all() if new}
-    return [row for row in found if row.comment in added], former
+    back = await removed_comments.take(tx, first.location, first.account, added) if added else set()
+    return [row for row in found if row.comment in added - back], former
 
 
 async def add_comment(tx: Transaction, row: StoredComment) -> bool:
-    """Add a comment that is not stored yet; return whether it was added."""
+    """Add a comment that is not stored yet; return whether it was added. One that was removed is not: of two webhooks
+    about it the later one may arrive first, and a scan brings it back if it is there.
+    """
+    if await removed_comments.has(tx, row.location, row.account, row.comment):
+        return False
     statement = pg_insert(StoredComment).values(**row.model_dump())
     added = statement.on_conflict_do_nothing().returning(col(StoredComment.comment))
     return (await tx.execute(added)).scalar_one_or_none() is not None
@@ -191,14 +143,16 @@ async def change_comment(tx: Transaction, location: str, account: str, comment: 
     await tx.execute(statement.values(**values))
 
 
-async def remove_comment(tx: Transaction, location: str, account: str, comment: str) -> None:
-    """Delete a comment and its replies."""
+async def remove_comment(tx: Transaction, location: str, account: str, comment: str, now: datetime) -> None:
+    """Delete a comment and its replies, also one that was never seen."""
     below = and_(
         col(StoredComment.location) == location,
         col(StoredComment.account) == account,
         col(StoredComment.reply_to) == comment,
     )
-    await tx.execute(delete(StoredComment).where(or_(_is(location, account, comment), below)))
+    gone = delete(StoredComment).where(or_(_is(location, account, comment), below))
+    ids = (await tx.execute(gone.returning(col(StoredComment.comment)))).scalars()
+    await removed_comments.add(tx, location, account, [comment, *ids], now)
 
 
 async def next_replies(tx: Transaction, location: str, account: str, video: str) -> StoredComment | None:
@@ -208,7 +162,7 @@ async def next_replies(tx: Transaction, location: str, account: str, video: str)
     return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
-async def remove_unseen(tx: Transaction, video: VideoRow, *, reply_to: str) -> None:
+async def remove_unseen(tx: Transaction, video: VideoRow, now: datetime, *, reply_to: str) -> None:
     """Delete what a whole scan of a video did not see: the comments directly below it if `reply_to` is empty, with what
     stood below them, else the replies to one comment. What came during the scan stays.
     """
@@ -221,8 +175,12 @@ async def remove_unseen(tx: Transaction, video: VideoRow, *, reply_to: str) -> N
     )
     ids = list((await tx.execute(delete(StoredComment).where(gone).returning(col(StoredComment.comment)))).scalars())
     if ids and not reply_to:
-        below = and_(_of_video(location, account, video.video), col(StoredComment.reply_to).in_(ids))
-        await tx.execute(delete(StoredComment).where(below))
+        below = and_(
+            _of_video(location, account, video.video), col(StoredComment.reply_to) == any_(cast(ids, ARRAY(String)))
+        )
+        replies = await tx.execute(delete(StoredComment).where(below).returning(col(StoredComment.comment)))
+        ids += replies.scalars()
+    await removed_comments.add(tx, location, account, ids, now)
 
 
 async def page(
@@ -262,11 +220,16 @@ async def remove_account(tx: Transaction, location: str, account: str) -> None:
     """Delete the videos and comments of an account."""
     for table in (VideoRow, StoredComment):
         await tx.execute(delete(table).where(col(table.location) == location, col(table.account) == account))
+    await removed_comments.remove_account(tx, location, account)
 
 
-async def prune(tx: Transaction, before: datetime) -> None:
-    """Delete comments that were last fetched before a time."""
-    await tx.execute(delete(StoredComment).where(col(StoredComment.fetch_time) < before))
+async def prune(tx: Transaction, before: datetime, limit: int = PRUNED_AT_ONCE) -> int:
+    """Delete up to `limit` comments that were last fetched before a time; return how many."""
+    keys = (col(StoredComment.location), col(StoredComment.account), col(StoredComment.comment))
+    old = select(*keys).where(col(StoredComment.fetch_time) < before).limit(limit)
+    gone = delete(StoredComment).where(tuple_(*keys).in_(old)).returning(col(StoredComment.comment))
+    statement = gone.execution_options(synchronize_session=False)
+    return len((await tx.execute(statement)).scalars().all())
 
 
 def _is(location: str, account: str, comment: str) -> Any:

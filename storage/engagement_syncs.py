@@ -16,10 +16,14 @@ from sqlmodel import Field, SQLModel, col
 
 from storage import rows
 from storage.database import Transaction, advisory_lock
+from storage.due_rows import DueRows
 from storage.states import SyncPhase, SyncState
-from storage.types import json_or_null, state_field, time_field
+from storage.types import agency_field, json_or_null, state_field, time_field
 
 ENDED = (SyncPhase.DONE, SyncPhase.FAILED)
+SEPARATOR = "/"
+DUE = DueRows("engagement_runs", "due_at", id=f"sync || '{SEPARATOR}' || account")
+"""The accounts to read, by their sync and their own id."""
 
 
 class SyncRow(SQLModel, table=True):
@@ -37,13 +41,17 @@ class SyncRow(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One account of a sync: `cursor` is the vendor's in the present phase, `video` the one whose comments are read.
+    """One account of a sync: `cursor` is the vendor's in the present phase, `video` the one whose comments are read,
+    `empty_pages` how many pages with nothing on them came in a row.
 
     Whoever takes a due run moves `due_at` beyond its own lease; each step moves it again, and the end clears it.
     """
 
     __tablename__ = "engagement_runs"
-    __table_args__ = (Index("engagement_runs_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),)
+    __table_args__ = (
+        Index("engagement_runs_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        *DUE.indexes(),
+    )
 
     location: str = Field(primary_key=True)
     sync: str = Field(primary_key=True)
@@ -55,9 +63,11 @@ class RunRow(SQLModel, table=True):
     comments: int = Field(default=0, sa_type=BigInteger)
     new_comments: int = Field(default=0, sa_type=BigInteger)
     tries: int = 0
+    empty_pages: int = 0
     error: dict[str, Any] | None = json_or_null()
     due_at: datetime | None = time_field(nullable=True)
     update_time: datetime = time_field()
+    agency: str = agency_field()
 
 
 class ScheduleRow(SQLModel, table=True):
@@ -132,26 +142,23 @@ async def any_under_way(tx: Transaction) -> bool:
     return await rows.any_match(tx, col(RunRow.due_at).is_not(None))
 
 
-async def take_due(tx: Transaction, now: datetime, until: datetime) -> RunRow | None:
-    """Take the run that is due the longest, and put it off to `until`; None if nothing is due, or others have it."""
-    due = (
-        select(col(RunRow.location), col(RunRow.sync), col(RunRow.account))
-        .where(col(RunRow.due_at) <= now)
-        .order_by(col(RunRow.due_at))
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    found = (await tx.execute(due)).one_or_none()
-    if found is None:
-        return None
-    statement = (
-        update(RunRow)
-        .where(_by_key(*found))
-        .values(due_at=until)
-        .returning(RunRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    return (await tx.execute(statement)).scalar_one()
+async def take_due(
+    tx: Transaction, ids: Sequence[tuple[str, str]], now: datetime, until: datetime
+) -> list[tuple[str, str]]:
+    """Take runs, given by location and the id that DUE finds: postpone those that are still due to `until` and return
+    them, skipping those another replica is taking.
+    """
+    keys = (col(RunRow.location), col(RunRow.sync), col(RunRow.account))
+    chosen = [(location, *id.split(SEPARATOR)) for location, id in ids]
+    leased = rows.lease_due(RunRow, keys, col(RunRow.due_at), now, until, chosen)
+    taken = (await tx.execute(leased.returning(*keys))).all()
+    return [(location, f"{sync}{SEPARATOR}{account}") for location, sync, account in taken]
+
+
+async def find_run(tx: Transaction, location: str, id: str) -> RunRow | None:
+    """Return a run as it is now, by the id that DUE finds; None if its account is gone."""
+    sync, account = id.split(SEPARATOR)
+    return await tx.get(RunRow, (location, sync, account), populate_existing=True)
 
 
 async def move(tx: Transaction, before: RunRow, **values: Any) -> RunRow | None:
@@ -232,13 +239,10 @@ async def take_due_schedules(tx: Transaction, now: datetime, until: datetime, li
     return taken
 
 
-async def remove_account(tx: Transaction, location: str, account: str, now: datetime) -> None:
-    """Delete the schedule of an account and its part of every sync; one that is left without a part under way ends."""
-    under_way = await running(tx, location, account)
+async def remove_account(tx: Transaction, location: str, account: str) -> None:
+    """Delete the schedule of an account and its part of every sync."""
     for table in (RunRow, ScheduleRow):
         await tx.execute(delete(table).where(col(table.location) == location, col(table.account) == account))
-    if under_way:
-        await end(tx, location, under_way, now)
 
 
 async def prune(tx: Transaction, before: datetime) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, func, select, text
+from sqlalchemy import BigInteger, Index, cast, func, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel, col
 
 from storage import direct, partitions
@@ -203,6 +204,20 @@ async def cut_queries(tx: Transaction, after: tuple[str, int], limit: int) -> tu
     values = {"location": after[0], "number": after[1], "limit": limit}
     row = (await tx.execute(_CUT_QUERIES, values)).one_or_none()
     return None if row is None else ((row[0], row[1]), row[2])
+
+
+async def blank(tx: Transaction, location: str, *, type: str, below: str, key: str, values: dict[str, Any]) -> None:
+    """Set `values` in the object `key` of the payloads of a location's events of one type, whose subjects begin with
+    `below`.
+    """
+    changed = func.jsonb_build_object(key, col(EventTable.payload)[key].op("||")(cast(values, JSONB)))
+    statement = update(EventTable).where(
+        col(EventTable.location) == location,
+        col(EventTable.type) == type,
+        func.starts_with(col(EventTable.subject), below),
+    )
+    payload = col(EventTable.payload).op("||")(changed)
+    await tx.execute(statement.values(payload=payload).execution_options(synchronize_session=False))
 
 
 async def span(tx: Transaction, location: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, and_, case, delete, select, tuple_
+from sqlalchemy import Index, and_, case, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
@@ -15,6 +15,8 @@ from sqlmodel import Field, SQLModel, col
 from storage.database import Transaction
 from storage.states import MetricPeriod
 from storage.types import AwareTime, StateText
+
+PRUNED_AT_ONCE = 10_000
 
 
 class PointRow(SQLModel, table=True):
@@ -92,12 +94,28 @@ async def page(
     return (await tx.execute(query)).scalars().all()
 
 
+async def last_day(tx: Transaction, location: str, account: str) -> datetime | None:
+    """Return the newest day of which an account has values, None if there is none."""
+    query = select(func.max(col(PointRow.time))).where(
+        col(PointRow.location) == location,
+        col(PointRow.account) == account,
+        col(PointRow.video) == "",
+        col(PointRow.period) == MetricPeriod.DAY,
+    )
+    return (await tx.execute(query)).scalar_one()
+
+
 async def remove_account(tx: Transaction, location: str, account: str) -> None:
     """Delete the points of an account."""
     where = and_(col(PointRow.location) == location, col(PointRow.account) == account)
     await tx.execute(delete(PointRow).where(where))
 
 
-async def prune(tx: Transaction, before: datetime) -> None:
-    """Delete points that were fetched before a time."""
-    await tx.execute(delete(PointRow).where(col(PointRow.fetch_time) < before))
+async def prune(tx: Transaction, before: datetime, limit: int = PRUNED_AT_ONCE) -> int:
+    """Delete up to `limit` points that were fetched before a time; return how many."""
+    names = ("location", "account", "video", "metric", "period", "time", "fetch_time")
+    keys = [col(getattr(PointRow, name)) for name in names]
+    old = select(*keys).where(col(PointRow.fetch_time) < before).limit(limit)
+    gone = delete(PointRow).where(tuple_(*keys).in_(old)).returning(col(PointRow.metric))
+    statement = gone.execution_options(synchronize_session=False)
+    return len((await tx.execute(statement)).scalars().all())

@@ -60,7 +60,8 @@ class EndedCall:
 class Domain:
     """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states.
 
-    `fetches` are the places of media that are fetched, `verifications` those of connections whose time it is.
+    `fetches` are the places of media that are fetched, `verifications` those of connections whose time it is,
+    `syncs` those of accounts whose engagement is read.
     `ended_calls` are those whose slots are released by the next transaction of the same piece of work; None if each
     call releases its own.
     """
@@ -88,4 +89,5 @@ class Domain:
     leases: Leases = field(default_factory=Leases)
     fetches: FairPlaces = field(default_factory=lambda: FairPlaces(4))
     verifications: FairPlaces = field(default_factory=lambda: FairPlaces(8))
+    syncs: FairPlaces = field(default_factory=lambda: FairPlaces(4))
     ended_calls: list[EndedCall] | None = None

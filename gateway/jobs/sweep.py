@@ -3,7 +3,6 @@
 Owns the bodies of the loops. Due times are in our own indexed columns; the queue holds only what is due now.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -24,6 +23,7 @@ from storage import (
     clock_steps,
     comments,
     engagement,
+    engagement_videos,
     event_order,
     events,
     idempotency,
@@ -32,6 +32,7 @@ from storage import (
     network_consents,
     partitions,
     quotas,
+    removed_comments,
     videos,
 )
 from storage import due as due_rows
@@ -41,7 +42,6 @@ from storage.database import Transaction, try_advisory_lock
 
 log = structlog.get_logger(__name__)
 
-MAX_SYNCED_AT_ONCE = 4
 SYNCS_RETENTION = timedelta(days=30)
 IDEMPOTENCY_RETENTION = timedelta(days=30)
 """How long a request id is known at least: it is forgotten with the last one of its partition."""
@@ -86,16 +86,13 @@ async def recover_from_clock_step(domain: Domain, *, observed: bool = False) -> 
 
 async def engagement_syncs(domain: Domain) -> None:
     """Make the syncs that are due, and read their accounts, a few at once, until nothing is due."""
-    async with domain.db.read() as tx:
-        if not await synced.any_due(tx, domain.clock()):
+    while True:
+        async with domain.db.read() as tx:
+            if not await synced.any_due(tx, domain.clock()):
+                return
+        made = await sync.start_due(domain)
+        if not await sync_steps.run_due(domain) and not made:
             return
-    await sync.start_due(domain)
-
-    async def read() -> None:
-        while await sync_steps.run_due(domain):
-            pass
-
-    await asyncio.gather(*(read() for _ in range(MAX_SYNCED_AT_ONCE)))
 
 
 async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
@@ -127,11 +124,13 @@ async def old(domain: Domain) -> None:
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)
         await synced.prune(tx, now - SYNCS_RETENTION)
-        await engagement.prune(tx, now - domain.engagement_retention)
-        await metric_points.prune(tx, now - domain.engagement_retention)
+        await engagement_videos.prune(tx, now - domain.engagement_retention)
+        await removed_comments.prune(tx, now - domain.engagement_retention)
     await _partitions(domain, now)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.
     await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))
+    await _batches(domain, lambda tx: engagement.prune(tx, now - domain.engagement_retention))
+    await _batches(domain, lambda tx: metric_points.prune(tx, now - domain.engagement_retention))
     await upload_sweep.expire(domain, now)
 
 

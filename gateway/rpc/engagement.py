@@ -111,7 +111,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         page = self._guard.read_vendor_page(request, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         post, reply_to, video = _target(request, location, account)
         target = await or_not_found(request.parent, read.connected(self._domain, location, account), KINDS)
-        if inbox.has_store(self._domain, target):
+        if read.has_store(self._domain, target.row):
             below = video or (await or_not_found(request.parent, self._video(target, post), KINDS) if post else "")
             return await self._stored(request, target, below, reply_to)
         if video:

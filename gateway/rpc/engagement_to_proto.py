@@ -23,7 +23,10 @@ STATES = {SyncPhase.DONE: SyncState.SUCCEEDED, SyncPhase.FAILED: SyncState.FAILE
 
 def series(found: Series) -> engagement_pb2.MetricSeries:
     """Return the values of one metric; unknown ones stay unset."""
-    message = engagement_pb2.MetricSeries(metric=f"METRIC_{found.metric.name}", daily_values=found.days)
+    # One number a day: with a hole they could be mistaken for those of other days.
+    days = [each for each in found.days if each is not None]
+    whole = days if len(days) == len(found.days) else []
+    message = engagement_pb2.MetricSeries(metric=f"METRIC_{found.metric.name}", daily_values=whole)
     if found.total is not None:
         message.total = found.total
     if found.change is not None:

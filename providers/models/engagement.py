@@ -57,12 +57,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One metric over the span; `change` is in percent of the previous span, `days` has one number a day, or none."""
+    """One metric over the span; `change` is in percent of the previous span, `days` has one number a day, or none;
+    None for a day that the vendor has no number of.
+    """
 
     metric: Metric
     total: int | None = None
     change: float | None = None
-    days: tuple[int, ...] = ()
+    days: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

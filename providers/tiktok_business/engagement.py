@@ -197,7 +197,7 @@ def _date(row: Mapping[str, Any]) -> datetime | None:
 
 
 def _series(rows: Mapping[datetime, Mapping[str, Any]], span: Span) -> tuple[Series, ...]:
-    """Return one series for each metric that any day has; one that a day lacks has no numbers by the day."""
+    """Return one series for each metric that any day has."""
     dates = [span.start + timedelta(days=number) for number in range((span.end - span.start).days)]
     found = []
     for name, metric in DAILY.items():
@@ -205,7 +205,7 @@ def _series(rows: Mapping[datetime, Mapping[str, Any]], span: Span) -> tuple[Ser
         known = [number for number in days if number is not None]
         if known:
             total = known[-1] if metric in STANDING else sum(known)
-            found.append(Series(metric, total, days=tuple(known) if len(known) == len(days) else ()))
+            found.append(Series(metric, total, days=tuple(days)))
     return tuple(found)
 
 

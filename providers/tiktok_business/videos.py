@@ -134,7 +134,7 @@ def _cursor(cursor: str) -> str:
 
 
 def _next(data: Mapping[str, Any], sent: str) -> str:
-    """Return the next cursor; empty at the end, or if the cursor does not advance, which would loop forever."""
-    cursor = values.count(data, "cursor")
-    moved = cursor is not None and cursor > 0 and str(cursor) != sent
+    """Return the next cursor; empty at the end, or if the cursor does not go back in time, which would loop forever."""
+    cursor, before = values.count(data, "cursor"), strict_json.integer(sent) if sent else None
+    moved = cursor is not None and cursor > 0 and (before is None or cursor < before)
     return str(cursor) if strict_json.flag(data, "has_more") and moved else ""

@@ -4,6 +4,7 @@ Owns parsing only. Does not know what a code means, nor what a call was for.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,6 +49,8 @@ def decimal(source: Mapping[str, Any], key: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
+    # "nan" and "inf" are numbers to Python only.
+    return number if math.isfinite(number) else None

@@ -10,6 +10,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from gateway.domain.engagement import sync, sync_run, sync_steps
 from providers.simulators.tiktok_business import Fault
 from storage import engagement, engagement_syncs, metric_points
-from storage.states import SyncPhase, SyncState
+from storage.states import MetricPeriod, SyncPhase, SyncState
 from tests.fixtures import business as fixture
 from tests.fixtures.business import BusinessWorld
 from tests.fixtures.waiting import until
@@ -266,6 +267,8 @@ async def test_deleting_the_connection_deletes_what_was_synced(stage: BusinessWo
         assert not await engagement_syncs.any_under_way(tx)
     found = await sync.get(stage.world.domain, "l1", made.name.rpartition("/")[2])
     assert SyncState.FAILED == found.row.state
+    ended = [each.subject for each in await stage.world.events() if each.type == "ENGAGEMENT_SYNCED"]
+    assert made.name == ended[-1]
 
 
 async def test_a_users_account_has_counters_only(stage: BusinessWorld) -> None:
@@ -307,3 +310,17 @@ async def test_what_is_read_during_a_disconnect_is_not_kept(stage: BusinessWorld
     async with stage.world.domain.db.read() as tx:
         assert (0, 0) == await engagement.counts(tx, "l1", account)
         assert not await engagement_syncs.any_under_way(tx)
+
+
+async def test_days_that_no_sync_has_read_are_read_later(stage: BusinessWorld) -> None:
+    """After three weeks without a sync the next one reads the days from the last one that is kept."""
+    for days in (0, 21):
+        stage.world.clock.advance(timedelta(days=days))
+        await stage.sync()
+        await stage.read_due()
+    account = (await stage.account()).name.rpartition("/")[2]
+    async with stage.world.domain.db.read() as tx:
+        found = await metric_points.page(tx, "l1", account, after=None, limit=1000)
+    times = sorted(each.time for each in found if (each.metric, each.period) == ("views", MetricPeriod.DAY))
+    assert len(times) > 21
+    assert {timedelta(days=1)} == {later - earlier for earlier, later in pairwise(times)}

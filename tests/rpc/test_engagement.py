@@ -593,3 +593,11 @@ async def test_a_post_without_an_id_of_the_vendor_has_no_figures(stage: Planned)
 
     assert_error(await error_of(counted(stage)), Code.FAILED_PRECONDITION, "STATE_FORBIDS")
     assert_error(await error_of(counted(stage, "p2")), Code.NOT_FOUND, "RESOURCE_NOT_FOUND")
+
+
+async def test_a_video_can_be_commented_only_where_comments_are_kept(stage: Planned) -> None:
+    """An account whose comments are not kept knows no videos: the field is refused, and nothing is sent."""
+    await stage.post()
+    error = await error_of(create(stage, video=f"{stage.account()}/videos/7"))
+    assert_error(error, Code.INVALID_ARGUMENT, "FIELD_INVALID")
+    assert not stage.vendor.comments

@@ -332,3 +332,48 @@ async def test_two_syncs_at_once_are_one(stage: Stage) -> None:
     refused = [each for each in made if isinstance(each, Fails)]
     assert 1 == len(refused)
     assert_error(refused[0], Code.ABORTED, "CONFLICT")
+
+
+async def test_a_webhook_of_a_deletion_may_come_first(stage: Stage) -> None:
+    """What was deleted is neither kept nor told when the notice that it was written comes late."""
+    new = stage.business.vendor.add_comment(stage.video.id, "gone", tell=False)
+    await stage.hook("delete", new)
+    await stage.hook("insert", new)
+    assert ["c1", "c0"] == [each.text for each in (await stage.listed()).comments]
+    assert [] == await stage.received()
+
+
+async def test_the_same_words_of_another_person_are_not_the_lost_comment(stage: Stage) -> None:
+    """TikTok says who wrote a comment: an equal one of somebody else leaves the outcome unknown."""
+    parent = stage.comments[0].comment_id
+    stage.business.vendor.add_comment(stage.video.id, "Thanks!", tell=False, parent=parent)
+    stage.business.vendor.faults.add(Fault(match="reply.create", kind="drop_before"))
+    with pytest.raises(Fails) as caught:
+        await stage.create(reply_to=stage.name())
+    assert_error(caught.value, Code.ABORTED, "OUTCOME_UNKNOWN")
+
+
+@pytest.mark.parametrize("method", ["DisconnectConnection", "DeleteConnection"])
+async def test_the_words_of_others_go_with_the_grant(stage: Stage, method: str) -> None:
+    """After a disconnect no event has a comment's words or author, and no answer to a caller is kept."""
+    new = stage.business.vendor.add_comment(stage.video.id, "private words", tell=False)
+    await stage.hook("insert", new)
+    key = str(uuid4())
+    await stage.create(reply_to=stage.name(), request_id=key)
+    domain = stage.business.world.domain
+    [connection] = (
+        await stage.business.api.call("ConnectionService/ListConnections", parent="locations/l1")
+    ).connections
+    await stage.business.api.call(f"ConnectionService/{method}", name=connection.name)
+
+    [told] = await stage.received()
+    assert (f"{stage.account}/comments/{new.comment_id}", "", "") == (told.name, told.text, told.author_display_name)
+    assert all("private words" not in str(each.payload) for each in await stage.business.world.events())
+    async with domain.db.read() as tx:
+        assert 0 == (await tx.execute(text("SELECT count(*) FROM comments"))).scalar_one()
+
+    await stage.business.connect()
+    with pytest.raises(Fails) as caught:
+        await stage.create(reply_to=stage.name(), request_id=key)
+    assert_error(caught.value, Code.NOT_FOUND, "RESOURCE_NOT_FOUND")
+    assert 1 == len(stage.business.vendor.written)

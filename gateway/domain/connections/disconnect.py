@@ -10,6 +10,7 @@ from datetime import datetime
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import sync
+from gateway.domain.accounts.forget import forget
 from gateway.domain.concurrency import until_free
 from gateway.domain.connections import read, revocation
 from gateway.domain.context import ConnectionView, Domain
@@ -22,13 +23,9 @@ from storage import (
     accounts,
     authorizations,
     connections,
-    engagement,
-    engagement_syncs,
-    metric_points,
     network_consents,
     posts,
     tokens,
-    videos,
 )
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
@@ -182,19 +179,8 @@ async def _detach_accounts(domain: Domain, tx: Transaction, row: ConnectionRow) 
             continue
         detached = AccountRow(**account.model_dump() | {"state": AccountState.DETACHED})
         await sync.record_event(tx, detached, "ACCOUNT_DETACHED", now)
-        await _forget(tx, account, now)
+        await forget(tx, account, now)
     await accounts.set_state_of_connection(tx, row.location, row.id, AccountState.DETACHED, now)
-
-
-async def _forget(tx: Transaction, account: AccountRow, now: datetime) -> None:
-    """Delete what was read of an account: it was shown under the grant that ends. Locked first, so that nothing that is
-    being read comes after it.
-    """
-    await engagement_syncs.lock_account(tx, account.location, account.id)
-    await engagement_syncs.remove_account(tx, account.location, account.id, now)
-    await videos.remove(tx, account.location, account.id)
-    await engagement.remove_account(tx, account.location, account.id)
-    await metric_points.remove_account(tx, account.location, account.id)
 
 
 async def delete(domain: Domain, location: str, connection: str, key: RequestKey | None, *, etag: str = "") -> None:
@@ -227,7 +213,7 @@ async def _remove(tx: Transaction, location: str, connection: str, now: datetime
     if row is None:
         return
     for account in await accounts.of_connection(tx, location, connection):
-        await _forget(tx, account, now)
+        await forget(tx, account, now)
         if not await posts.any_of_account(tx, location, account.id):
             await accounts.remove(tx, location, account.id)
     await connections.remove(tx, row)

@@ -14,7 +14,7 @@ from gateway.domain.engagement import read, store
 from gateway.domain.engagement.read import ConnectedAccount
 from gateway.errors import FieldInvalid
 from providers.errors import CapabilityMissing, ScopeNotGranted
-from storage import engagement, engagement_syncs, metric_points, post_matching
+from storage import engagement, engagement_syncs, engagement_videos, metric_points, post_matching
 from storage.engagement import StoredComment
 from storage.metric_points import PointRow
 
@@ -34,11 +34,6 @@ class Stored:
     comments: Sequence[StoredComment]
     posts: dict[str, str]
     fetch_time: datetime | None
-
-
-def has_store(domain: Domain, target: ConnectedAccount) -> bool:
-    """Return whether the comments of an account are kept here; else every list is the vendor's."""
-    return domain.providers[target.row.provider].table.has_comments(target.row.platform)
 
 
 async def page(
@@ -79,7 +74,7 @@ async def _fetch_time(domain: Domain, target: ConnectedAccount, video: str, repl
     location, account = target.row.location, target.row.id
     async with domain.db.read() as tx:
         if video:
-            return await engagement.comments_time(tx, location, account, video)
+            return await engagement_videos.comments_time(tx, location, account, video)
         if reply_to:
             parent = await engagement.find_comment(tx, location, account, reply_to)
             return parent.fetch_time if parent is not None else None
@@ -96,11 +91,11 @@ async def _refresh(domain: Domain, target: ConnectedAccount, video: str, reply_t
     async with domain.db.transaction() as tx:
         if not await store.is_attached(tx, target.row):
             return now
-        await store.save_comments(tx, target.row, found.comments, now)
+        await store.save_comments(tx, target.row, found.comments, now, domain.engagement_retention)
         if reply_to:
             await engagement.change_comment(tx, target.row.location, target.row.id, reply_to, fetch_time=now)
         else:
-            await engagement.note_look(tx, target.row.location, target.row.id, video, now)
+            await engagement_videos.note_look(tx, target.row.location, target.row.id, video, now)
     return now
 
 

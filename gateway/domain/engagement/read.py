@@ -65,6 +65,11 @@ async def connected(domain: Domain, location: str, account: str) -> ConnectedAcc
     return ConnectedAccount(row, ref, access, domain.providers[row.provider].engagement)
 
 
+def has_store(domain: Domain, account: AccountRow) -> bool:
+    """Return whether the comments of an account are kept here; else every list is the vendor's."""
+    return domain.providers[account.provider].table.has_comments(account.platform)
+
+
 async def figures(domain: Domain, location: str, account: str, start: datetime | None, end: datetime | None) -> Figures:
     """Return an account's metrics: one vendor call.
 
@@ -159,7 +164,7 @@ async def video_of(domain: Domain, target: ConnectedAccount, comment: str) -> st
     Raises storage's NotFound for a comment that was never seen here.
     """
     row = target.row
-    if not domain.providers[row.provider].table.has_comments(row.platform):
+    if not has_store(domain, row):
         return ""
     async with domain.db.read() as tx:
         stored = await engagement.find_comment(tx, row.location, row.id, comment)

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from gateway.aip import names
+from gateway.domain.accounts.forget import RECEIVED
 from providers.models.engagement import Comment, Figures, Metric
 from providers.models.videos import Video
-from storage import accounts, engagement, engagement_syncs, events, metric_points
+from storage import accounts, engagement, engagement_syncs, engagement_videos, events, metric_points
 from storage.accounts import AccountRow
 from storage.database import Transaction
-from storage.engagement import StoredComment, VideoRow
+from storage.engagement import StoredComment
+from storage.engagement_videos import VideoRow
 from storage.metric_points import PointRow
 from storage.states import AccountState, MetricPeriod
 
-RECEIVED = "COMMENT_RECEIVED"
 DAY = timedelta(days=1)
 
 
@@ -30,18 +31,18 @@ async def is_attached(tx: Transaction, account: AccountRow) -> bool:
 
 
 async def save_comments(
-    tx: Transaction, account: AccountRow, found: Iterable[Comment], now: datetime, *, scan: str = ""
+    tx: Transaction, account: AccountRow, found: Iterable[Comment], now: datetime, retention: timedelta, scan: str = ""
 ) -> tuple[list[StoredComment], dict[str, int | None]]:
     """Keep comments, with the answers that came with them; return the new ones, and the former reply counts of others.
 
-    A new comment of another person is told in an event, unless it is older than the account's first sync: what callers
-    list of an account that is not synced is no news either.
+    A new comment of another person is told in an event, unless it is older than the account's first sync (what callers
+    list of an account that is not synced is no news either) or than `retention`: then it may have been here before.
     """
     rows = {row.comment: row for each in found for row in _rows(account, each, now, scan)}
     added, former = await engagement.save_comments(tx, list(rows.values()))
     schedule = await engagement_syncs.schedule_of(tx, account.location, account.id)
     # Vendors count in whole seconds.
-    since = None if schedule is None else schedule.start_time.replace(microsecond=0)
+    since = None if schedule is None else max(schedule.start_time.replace(microsecond=0), now - retention)
     for row in sorted(added, key=lambda each: (each.publish_time, each.comment)):
         if not row.own and since is not None and row.publish_time >= since:
             await record_received(tx, row, now)
@@ -64,6 +65,7 @@ async def record_received(tx: Transaction, row: StoredComment, now: datetime, pr
 def _rows(account: AccountRow, comment: Comment, now: datetime, scan: str) -> Iterable[StoredComment]:
     shown = comment.replies
     yield StoredComment(
+        replies_due=(comment.reply_count or 0) > len(shown),
         location=account.location,
         account=account.id,
         comment=comment.id,
@@ -131,7 +133,7 @@ async def save_videos(
         for metric, value in totals_of(each).items()
     ]
     await metric_points.append(tx, points)
-    return await engagement.save_videos(tx, rows)
+    return await engagement_videos.save_videos(tx, rows)
 
 
 def totals_of(video: Video) -> dict[Metric, float]:
@@ -148,7 +150,7 @@ def totals_of(video: Video) -> dict[Metric, float]:
 
 
 async def save_figures(tx: Transaction, account: AccountRow, figures: Figures, now: datetime) -> None:
-    """Append the daily values of an account; a series without numbers by the day has none."""
+    """Append the daily values of an account; a day that the vendor has no number of has no point."""
     if figures.span is None:
         return
     start = figures.span.start
@@ -156,6 +158,7 @@ async def save_figures(tx: Transaction, account: AccountRow, figures: Figures, n
         point(account, each.metric, MetricPeriod.DAY, start + DAY * number, value, now)
         for each in figures.series
         for number, value in enumerate(each.days)
+        if value is not None
     ]
     await metric_points.append(tx, points)
 

@@ -8,17 +8,17 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from gateway.aip import names
 from gateway.domain import idempotency
 from gateway.domain.accounts import read as accounts_read
+from gateway.domain.accounts.forget import end_sync, forget_syncs
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
 from gateway.errors import Conflict, FieldInvalid, StateForbids
 from providers.capabilities import Capability
-from storage import accounts, engagement_syncs, events
+from storage import accounts, engagement_syncs
 from storage.accounts import AccountRow
 from storage.database import Transaction
 from storage.engagement_syncs import RunRow, ScheduleRow, SyncRow
@@ -33,8 +33,6 @@ ACCOUNTS_AT_ONCE = 200
 SCHEDULED_AT_ONCE = 50
 LEASE = timedelta(hours=1)
 """After which a schedule whose sync was never made, because its process died, is due again."""
-
-SYNCED = "ENGAGEMENT_SYNCED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +165,7 @@ async def start_due(domain: Domain) -> int:
             account = await accounts.find(tx, each.location, each.account)
             busy = await engagement_syncs.running(tx, each.location, each.account)
             if account is None:
-                await engagement_syncs.remove_account(tx, each.location, each.account, now)
+                await forget_syncs(tx, each.location, each.account, now)
             elif account.state != AccountState.ACTIVE or busy:
                 await engagement_syncs.note_end(
                     tx, each.location, each.account, now, _next(now, each.interval_seconds), succeeded=False
@@ -183,13 +181,4 @@ async def finish(tx: Transaction, run: RunRow, now: datetime, *, succeeded: bool
     if schedule is not None:
         due_at = _next(now, schedule.interval_seconds)
         await engagement_syncs.note_end(tx, run.location, run.account, now, due_at, succeeded=succeeded)
-    ended = await engagement_syncs.end(tx, run.location, run.sync, now)
-    if ended is None:
-        return
-    runs = await engagement_syncs.runs_of(tx, run.location, [run.sync])
-    payload: dict[str, Any] = {
-        "engagement_sync": ended.model_dump(mode="json"),
-        "runs": [each.model_dump(mode="json") for each in runs],
-    }
-    subject = names.ENGAGEMENT_SYNC.format(run.location, run.sync)
-    await events.append(tx, run.location, type=SYNCED, subject=subject, payload=payload, now=now)
+    await end_sync(tx, run.location, run.sync, now)

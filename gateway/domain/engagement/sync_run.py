@@ -3,13 +3,25 @@
 Owns the lease of a run, and its end. What the steps read is in `sync_steps.py` and `comment_scan.py`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
+
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.engagement import sync
+from providers.errors import (
+    ContractBroken,
+    GrantRevoked,
+    Misconfigured,
+    ProviderError,
+    Rejected,
+    ScopeNotGranted,
+    TokenRefused,
+)
 from providers.models.engagement import AccountRef
 from storage import engagement_syncs
 from storage.accounts import AccountRow
@@ -17,8 +29,18 @@ from storage.database import Transaction
 from storage.engagement_syncs import RunRow
 from storage.states import SyncPhase
 
+log = structlog.get_logger(__name__)
+
 LEASE = timedelta(minutes=2)
 """Longer than one step can take: after that another process goes on."""
+
+MAX_BROKEN = 3
+"""How often an answer about one object may be broken, before the sync goes on without it."""
+
+MAX_EMPTY = 10
+"""How many pages with nothing on them may come in a row: a vendor may promise more for ever."""
+
+_OF_THE_ACCOUNT = (TokenRefused, GrantRevoked, ScopeNotGranted, Misconfigured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,30 @@ async def moved(tx: Transaction, reading: Reading, **values: Any) -> RunRow:
     if run is None:
         raise RunLost
     return run
+
+
+def is_passed_over(reading: Reading, error: ProviderError, **of: str) -> bool:
+    """Return whether an error costs only what the call would have read, `of` which it was, and not the account's sync.
+
+    A permanent refusal does, and the last of MAX_BROKEN broken answers; what every call of the account would meet, and
+    what is temporary, does not.
+    """
+    broken = isinstance(error, ContractBroken) and reading.run.tries + 1 >= MAX_BROKEN
+    refused = isinstance(error, Rejected) and not isinstance(error, _OF_THE_ACCOUNT)
+    if broken or refused:
+        row = reading.account
+        log.warning("engagement.passed_over", location=row.location, account=row.id, code=error.code, **of)
+    return broken or refused
+
+
+def empty_pages(run: RunRow, found: Collection[object]) -> int:
+    """Return how many empty pages came in a row, with one on which `found` is."""
+    return 0 if found else run.empty_pages + 1
+
+
+def is_too_empty(run: RunRow, found: Collection[object]) -> bool:
+    """Return whether so many empty pages came in a row that a list has ended, whatever the vendor says."""
+    return empty_pages(run, found) >= MAX_EMPTY
 
 
 async def end(domain: Domain, run: RunRow, error: dict[str, Any] | None) -> None:

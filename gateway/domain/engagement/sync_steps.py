@@ -5,26 +5,38 @@ that was read twice, because a process died before its commit, changes nothing t
 are read in `comment_scan.py`.
 """
 
-from contextlib import suppress
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from gateway import reasons
 from gateway.domain import vendor_errors
-from gateway.domain.concurrency import backoff
+from gateway.domain.concurrency import backoff, take_turns
 from gateway.domain.context import Domain
 from gateway.domain.engagement import comment_scan, read, store
-from gateway.domain.engagement.sync_run import LEASE, Reading, RunLost, end, moved
+from gateway.domain.engagement.sync_run import (
+    LEASE,
+    Reading,
+    RunLost,
+    empty_pages,
+    end,
+    is_passed_over,
+    is_too_empty,
+    moved,
+)
 from providers.capabilities import Capability, CapabilityTable
-from providers.errors import CapabilityMissing, ContractBroken, ProviderError, ScopeNotGranted, Temporary
-from storage import accounts, engagement, engagement_syncs
+from providers.errors import CapabilityMissing, ContractBroken, ProviderError, RateLimited, ScopeNotGranted, Temporary
+from providers.models.engagement import Span
+from storage import accounts, engagement_syncs, engagement_videos, metric_points
 from storage.accounts import AccountRow
 from storage.database import DatabaseUnavailable, Transaction
-from storage.engagement import VideoRow
 from storage.engagement_syncs import RunRow
+from storage.engagement_videos import VideoRow
 from storage.states import AccountState, SyncPhase
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -34,22 +46,42 @@ WATCHED, WATCHED_FOR = 20, timedelta(days=7)
 comments are a day or two behind.
 """
 
+USUAL_DAYS, MOST_DAYS = timedelta(days=7), timedelta(days=60)
+"""How many days of values a vendor shows unless it is asked for others, and how far back it is asked."""
+
+STEPS = 50
+"""How many steps of an account are taken before it is the turn of others."""
+
 PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=4)
 MAX_TRIES = 12
 """How often a step that fails is tried, with growing pauses: within about half a day."""
 
 
-async def run_due(domain: Domain) -> bool:
-    """Take one account that is due and read it until it is done or has to wait; return whether there was one."""
-    now = domain.clock()
-    async with domain.db.transaction() as tx:
-        run = await engagement_syncs.take_due(tx, now, now + LEASE)
+async def run_due(domain: Domain) -> int:
+    """Read the accounts that are due, a few at once, of agencies in turns: each until it is done, has to wait, or has
+    had its share of steps, after which it is due again. Return how many. Any number of replicas may do it.
+    """
+
+    async def lease(tx: Transaction, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        now = domain.clock()
+        return await engagement_syncs.take_due(tx, chosen, now, now + LEASE)
+
+    async def one(location: str, id: str) -> None:
+        await _read(domain, location, id)
+
+    return await take_turns(domain.db, engagement_syncs.DUE, domain.syncs, one, lease=lease, now=domain.clock)
+
+
+async def _read(domain: Domain, location: str, id: str) -> None:
+    async with domain.db.read() as tx:
+        run = await engagement_syncs.find_run(tx, location, id)
         account = None if run is None else await accounts.find(tx, run.location, run.account)
-    if run is None:
-        return False
-    while run is not None:
+    for _ in range(STEPS):
+        if run is None:
+            return
         run = await _guarded(domain, run, account)
-    return True
+    if run is not None:
+        await _wait(domain, run, timedelta(0), 0)
 
 
 async def _guarded(domain: Domain, run: RunRow, account: AccountRow | None) -> RunRow | None:
@@ -85,9 +117,9 @@ def _error(error: ProviderError) -> dict[str, Any]:
 
 
 async def _put_off(domain: Domain, run: RunRow, error: ProviderError) -> None:
-    """Let a run wait: as long as the vendor or the quota says, which is no failed try, else longer each time."""
+    """Let a run wait: as long as the vendor or the quota says, else longer each time. A limit is no failed try."""
     wait = error.retry_after or backoff(PAUSE, run.tries, LONGEST_PAUSE)
-    await _wait(domain, run, wait, run.tries if error.retry_after else run.tries + 1)
+    await _wait(domain, run, wait, run.tries if isinstance(error, RateLimited) else run.tries + 1)
     log.info("engagement.waits", location=run.location, account=run.account, seconds=wait.total_seconds())
 
 
@@ -111,17 +143,39 @@ async def _step(reading: Reading) -> RunRow | None:
 async def _read_account(reading: Reading) -> RunRow | None:
     """Read the profile's counts and the daily values: one call each, where there are any."""
     domain, account, provider = reading.domain, reading.account, reading.provider
-    counts, figures = await read.account_totals(provider, reading.access), None
+    counts = await _unless_refused(reading, read.account_totals(provider, reading.access))
+    figures = None
     if provider.table.can(Capability.ACCOUNT_METRICS):
-        # A missing scope costs these values and nothing else.
-        with suppress(CapabilityMissing, ScopeNotGranted):
-            figures = await provider.engagement.figures(reading.access, reading.ref, None)
+        days = await _missed_days(reading)
+        figures = await _unless_refused(reading, provider.engagement.figures(reading.access, reading.ref, days))
     now, lists = domain.clock(), provider.table.can(Capability.VIDEO_LIST)
     async with domain.db.transaction() as tx:
-        await store.save_counts(tx, account, counts, now)
+        await store.save_counts(tx, account, counts or {}, now)
         if figures is not None:
             await store.save_figures(tx, account, figures, now)
         return await moved(tx, reading, phase=SyncPhase.VIDEOS if lists else SyncPhase.COMMENTS)
+
+
+async def _missed_days(reading: Reading) -> Span | None:
+    """Return the days since the newest one that is kept, None for the vendor's usual ones, if these are enough."""
+    async with reading.domain.db.read() as tx:
+        last = await metric_points.last_day(tx, reading.account.location, reading.account.id)
+    today = reading.domain.clock().replace(hour=0, minute=0, second=0, microsecond=0)
+    if last is None or last >= today - USUAL_DAYS:
+        return None
+    return Span(max(last, today - MOST_DAYS), today)
+
+
+async def _unless_refused(reading: Reading, call: Awaitable[T]) -> T | None:
+    """Await a call for values of the account; None if it is refused, which costs these values and nothing else."""
+    try:
+        return await call
+    except (CapabilityMissing, ScopeNotGranted):
+        return None
+    except ProviderError as error:
+        if not is_passed_over(reading, error):
+            raise
+        return None
 
 
 async def _read_videos(reading: Reading) -> RunRow | None:
@@ -141,9 +195,10 @@ async def _read_videos(reading: Reading) -> RunRow | None:
                 watched = not run.cursor and place < WATCHED and _is_young(row, now)
                 if watched or row.scan_time is None or row.comment_count != row.scanned_count:
                     await _begin_scan(tx, row, run.sync, now)
-        phase = SyncPhase.VIDEOS if found.next_cursor else SyncPhase.COMMENTS
-        videos = run.videos + len(found.videos)
-        return await moved(tx, reading, phase=phase, cursor=found.next_cursor, videos=videos)
+        following = "" if is_too_empty(run, found.videos) else found.next_cursor
+        values: dict[str, Any] = {"cursor": following, "videos": run.videos + len(found.videos)}
+        values["empty_pages"] = empty_pages(run, found.videos) if following else 0
+        return await moved(tx, reading, phase=SyncPhase.VIDEOS if following else SyncPhase.COMMENTS, **values)
 
 
 async def _next_phase(reading: Reading) -> RunRow | None:
@@ -168,4 +223,4 @@ async def _begin_scan(tx: Transaction, row: VideoRow, scan: str, now: datetime) 
     """Mark a video for this sync; a scan that an earlier sync has begun starts anew."""
     if row.scan != scan:
         values: dict[str, Any] = {"scan": scan, "scan_start": now, "scan_cursor": "", "scan_found": 0}
-        await engagement.change_video(tx, row.location, row.account, row.video, scan_due=True, **values)
+        await engagement_videos.change_video(tx, row.location, row.account, row.video, scan_due=True, **values)

@@ -19,10 +19,10 @@ from gateway.domain import idempotency, vendor_errors
 from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read, store
-from gateway.domain.engagement.read import ConnectedAccount, FetchedComment
+from gateway.domain.engagement.read import ConnectedAccount, FetchedComment, has_store
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
-from gateway.errors import Conflict, OutcomeUnknown, StateForbids
+from gateway.errors import Conflict, FieldInvalid, OutcomeUnknown, StateForbids
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, ContractBroken, NotFound, ProviderError
 from providers.models.engagement import Comment
@@ -58,12 +58,14 @@ async def create(domain: Domain, new: NewComment, key: RequestKey | None, *, age
     """Write a comment: one vendor call, and a second one if the answer is lost.
 
     With a `request_id` that was used before, the first call's comment is returned, or looked up. Raises what
-    `read.connected` and `read.vendor_post` raise, Conflict while the first call runs, LocationForbidden if the location
-    is no longer `agency`'s, OutcomeUnknown if it is not known whether it was written, ProviderError if it certainly was
-    not.
+    `read.connected` and `read.vendor_post` raise, FieldInvalid (the video of an account without stored comments),
+    Conflict while the first call runs, LocationForbidden if the location is no longer `agency`'s, OutcomeUnknown if it
+    is not known whether it was written, ProviderError if it certainly was not.
     """
     first = await idempotency.earlier(domain.db, key)
     target = await read.connected(domain, new.location, new.account)
+    if new.video and not has_store(domain, target.row):
+        raise FieldInvalid("comment.video", "is for accounts whose comments are kept: name the post")
     if first is None:
         target.facet.check_comment(target.ref, new.text)
         parent = new.reply_to or new.video or await read.vendor_post(domain, target, new.post)
@@ -148,8 +150,9 @@ async def _look_up(
         candidates = await _candidates(domain, target, new, row)
     except ProviderError as lookup_error:
         raise _unknown(row, error or lookup_error) from None
-    if len(candidates) != 1 or (row.payload.get(comments.REFUSED) and not candidates[0].own):
-        # None, several that cannot be told apart, or one of another person after a refusal.
+    # Where the vendor says who wrote a comment, the same words of another person are no proof, nor after a refusal.
+    only_own = has_store(domain, target.row) or row.payload.get(comments.REFUSED)
+    if len(candidates) != 1 or (only_own and not candidates[0].own):
         raise _unknown(row, error)
     return await _store(domain, target, new, row, candidates[0])
 
@@ -204,9 +207,8 @@ async def _store(
     written, account = replace(made, own=True), target.row
     async with domain.db.transaction() as tx:
         await comments.done(tx, row.location, row.id, written.id, _to_json(written))
-        kept = domain.providers[account.provider].table.has_comments(account.platform)
-        if kept and await store.is_attached(tx, account):
-            await store.save_comments(tx, account, [written], domain.clock())
+        if has_store(domain, account) and await store.is_attached(tx, account):
+            await store.save_comments(tx, account, [written], domain.clock(), domain.engagement_retention)
     return _fetched(new, written)
 
 
@@ -275,7 +277,7 @@ async def delete(domain: Domain, location: str, account: str, comment: str, key:
         await _repeatable(target.facet.delete_comment(target.access, target.ref, comment, post=video))
     async with domain.db.transaction() as tx:
         await idempotency.claim(tx, key, comment, domain.clock())
-        await engagement.remove_comment(tx, location, account, comment)
+        await engagement.remove_comment(tx, location, account, comment, domain.clock())
 
 
 async def _repeatable(call: Awaitable[None]) -> None:

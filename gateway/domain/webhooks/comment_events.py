@@ -41,7 +41,7 @@ async def _apply(domain: Domain, tx: Transaction, account: AccountRow, webhook: 
         if not row.own:
             await store.record_received(tx, row, now, event_id)
     elif notice.action is CommentAction.DELETED:
-        await engagement.remove_comment(tx, location, id, notice.comment)
+        await engagement.remove_comment(tx, location, id, notice.comment, now)
     else:
         hidden = notice.action is CommentAction.HIDDEN
         await engagement.change_comment(tx, location, id, notice.comment, hidden=hidden)

@@ -53,13 +53,23 @@ def upgrade() -> None:
         _count("comments"),
         _count("new_comments"),
         sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("empty_pages", sa.Integer(), nullable=False),
         sa.Column("error", JSONB(), nullable=True),
         _time("due_at", nullable=True),
         _time("update_time"),
+        sa.Column("agency", sa.String(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("location", "sync", "account"),
     )
     op.create_index(
         "engagement_runs_due", "engagement_runs", ["due_at"], postgresql_where=sa.text("due_at IS NOT NULL")
+    )
+    for part in ("agency", "location"):
+        columns = ["agency", "due_at"] if part == "agency" else ["agency", "location", "due_at"]
+        where = sa.text("due_at IS NOT NULL")
+        op.create_index(f"engagement_runs_due_by_{part}", "engagement_runs", columns, postgresql_where=where)
+    op.execute(
+        "CREATE TRIGGER agency BEFORE INSERT OR UPDATE ON engagement_runs FOR EACH ROW WHEN (NEW.agency = '') "
+        "EXECUTE FUNCTION agency_of_location()"
     )
     op.create_table(
         "engagement_schedules",
@@ -120,6 +130,23 @@ def upgrade() -> None:
         "engagement_comments_by_time", "engagement_comments", ["location", "account", "publish_time", "comment"]
     )
     op.create_index("engagement_comments_by_video", "engagement_comments", ["location", "account", "video"])
+    op.create_index("engagement_comments_by_parent", "engagement_comments", ["location", "account", "reply_to"])
+    op.create_index("engagement_comments_by_fetch", "engagement_comments", ["fetch_time"])
+    op.create_index(
+        "engagement_comments_due",
+        "engagement_comments",
+        ["location", "account", "video", "comment"],
+        postgresql_where=sa.text("replies_due"),
+    )
+    op.create_table(
+        "engagement_removed",
+        _text("location"),
+        _text("account"),
+        _text("comment"),
+        _time("remove_time"),
+        sa.PrimaryKeyConstraint("location", "account", "comment"),
+    )
+    op.create_index("engagement_removed_by_time", "engagement_removed", ["remove_time"])
     op.create_table(
         "metric_points",
         _text("location"),
@@ -136,7 +163,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("metric_points", "engagement_comments", "engagement_videos"):
+    for table in ("metric_points", "engagement_removed", "engagement_comments", "engagement_videos"):
         op.drop_table(table)
     for table in ("engagement_schedules", "engagement_runs", "engagement_syncs"):
         op.drop_table(table)

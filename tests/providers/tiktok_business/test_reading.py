@@ -9,6 +9,7 @@ import pytest
 
 from providers.errors import CapabilityMissing, OptionUnsupported
 from providers.models.engagement import AccountRef, AudienceShare, Dimension, Metric, Span
+from providers.tiktok_business import wire
 from tests.providers.faking import NOW
 from tests.providers.tiktok_business.support import ACCOUNT, COMMENT, VIDEO, FakeAccess, ok, query, tiktok
 
@@ -37,13 +38,13 @@ async def test_daily_values_end_where_tiktok_ends() -> None:
     assert (days_ago(4), days_ago(1)) == (query(vendor.last)["start_date"], query(vendor.last)["end_date"])
 
 
-async def test_a_day_that_lacks_a_metric_leaves_its_days_out() -> None:
-    """A series with a hole has a sum of what is there, and no numbers by the day that could be mistaken."""
+async def test_a_day_that_lacks_a_metric_costs_itself_only() -> None:
+    """A series with a hole has a sum of what is there, and the numbers of the other days in their places."""
     rows = [{"date": days_ago(3), "likes": 5}, {"date": days_ago(2)}, {"date": days_ago(1), "likes": 7}]
     provider, _ = tiktok(ok({"metrics": rows}))
     figures = await provider.engagement.figures(FakeAccess(), ACCOUNT, Span(MIDNIGHT - timedelta(days=3), MIDNIGHT))
     [likes] = figures.series
-    assert (Metric.LIKES, 12, ()) == (likes.metric, likes.total, likes.days)
+    assert (Metric.LIKES, 12, (5, None, 7)) == (likes.metric, likes.total, likes.days)
 
 
 @pytest.mark.parametrize(("start", "end", "field"), [(61, 1, "start_time"), (3, -1, "end_time")])
@@ -125,3 +126,17 @@ async def test_a_comment_keeps_its_ids_exact() -> None:
         page.next_cursor,
     )
     assert (COMMENT, VIDEO, 2) == (answer.reply_to, answer.post_id, answer.depth)
+
+
+async def test_a_cursor_that_does_not_fall_ends_the_list() -> None:
+    """Posts come newest first: a cursor that rises again would list them for ever."""
+    for cursor, expected in ((4, "4"), (5, ""), (9, "")):
+        provider, _ = tiktok(ok({"videos": [], "has_more": True, "cursor": cursor}))
+        found = await provider.videos.list_videos(FakeAccess(), cursor="5")
+        assert expected == found.next_cursor
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999"])
+def test_what_is_no_number_is_none(value: str) -> None:
+    """Words that Python reads as numbers are none of TikTok's."""
+    assert wire.decimal({"key": value}, "key") is None
