@@ -50,6 +50,8 @@ CREATE FUNCTION sim.now() RETURNS timestamptz LANGUAGE sql STABLE AS $$ SELECT s
 CREATE TABLE sim.notes (id bigserial PRIMARY KEY, payload text);
 CREATE FUNCTION sim.pg_notify(text, text) RETURNS void LANGUAGE sql AS
   $$ INSERT INTO sim.notes (payload) SELECT $2 WHERE $1 = 'gateway' $$;
+-- The queue's own default is the machine's clock, by which a worker that died at once would never look dead.
+ALTER TABLE procrastinate_workers ALTER last_heartbeat SET DEFAULT sim.now();
 """
 
 
