@@ -1,7 +1,8 @@
 """Rows that are due, found fairly: of each agency that has any, some of each of its locations.
 
-Owns the statement, whose cost grows with agencies and locations that have something due, never with how much they
-have. Who of them has a turn is decided in `fair.py`; that no other replica takes the same row, by who leases it.
+Owns the statement, whose cost grows with agencies that have anything that becomes due at some time, and with the
+locations of those that have something due, never with how much they have. Who of them has a turn is decided in
+`fair.py`; that no other replica takes the same row, by who leases it.
 """
 
 from dataclasses import dataclass
