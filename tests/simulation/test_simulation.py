@@ -27,8 +27,8 @@ def test_a_seed_gives_the_same_trace_again() -> None:
     assert first == again != other
 
 
-# Without the journal's compare-and-swap alone nothing is doubled in forty seeds: a submit also demands the version of the
-# post that was read, so that plant takes away one of two fences.
+# Without the journal's compare-and-swap alone nothing is doubled in forty seeds: a submit also demands the version of
+# the post that was read, so that plant takes away one of two fences.
 FOUND = [plant for plant in PLANTS if plant != "no-compare-and-swap"]
 
 
