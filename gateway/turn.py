@@ -66,7 +66,7 @@ class Turns:
             self._watch()
 
     def end(self, turn: _Turn) -> None:
-        """Give a turn's place back, if it has one."""
+        """Release a turn's place, if it has one."""
         if self.has(turn):
             del self._held[turn]
             self.places.leave(turn.tenant)
@@ -86,8 +86,8 @@ class Turns:
 
 @asynccontextmanager
 async def paused() -> AsyncIterator[None]:
-    """Give the current call's place back while it waits for a vendor, or for a file to be looked into; afterwards it
-    waits for its turn again.
+    """Release the current call's place while it waits for a vendor, or for a file to be looked into; then wait for its
+    turn again.
     """
     turn = _current.get()
     if turn is None or turn.task is not asyncio.current_task() or not turn.turns.has(turn):

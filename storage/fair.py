@@ -45,7 +45,7 @@ class _Flows:
         return max(self._now, self._ends.get(flow, 0))
 
     def serve(self, flow: str) -> None:
-        """Give the flow its next turn."""
+        """Count the flow's next turn."""
         # A turn that came late, because its flow held as much as it may, does not set the virtual time back.
         self._now = self.start(flow)
         self._ends[flow] = self._now + 1
@@ -70,7 +70,7 @@ class Turns:
         return self._agencies.start(tenant.agency), 0 if flows is None else flows.start(tenant.location)
 
     def serve(self, tenant: Tenant) -> None:
-        """Give a tenant its next turn."""
+        """Count a tenant's next turn."""
         # Each turn adds an entry at most. Without any, the next ones are as fair as the first ones were.
         self._kept += 1
         if self._kept > MAX_KEPT:
@@ -204,7 +204,7 @@ class FairPlaces:
         return True
 
     def leave(self, tenant: Tenant) -> None:
-        """Give a place back; it goes to those whose turn it is."""
+        """Release a place, which goes to those whose turn it is."""
         self.busy -= 1
         if self._agencies[tenant.agency] == 1:
             del self._agencies[tenant.agency]
