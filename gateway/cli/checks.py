@@ -171,9 +171,6 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
             yield await notifications(resources)
             async for each in _inside(resources):
                 yield each
-            if await schema.is_current(resources.db):
-                async for each in shared_store.examine(resources):
-                    yield each
     except TimeoutError:
         yield wrong("database", f"does not answer within {DATABASE_SECONDS:.0f} s", "is it overloaded or firewalled?")
     except Exception as error:
@@ -210,6 +207,8 @@ async def _inside(resources: Resources) -> AsyncIterator[Finding]:
             yield wrong("encryption keys", sentence)
     else:
         yield ok("encryption keys", "they decrypt what the database stores")
+    async for each in shared_store.examine(resources):
+        yield each
 
 
 async def tables(resources: Resources) -> Finding:

@@ -3,11 +3,12 @@
 Owns these checks; each yields findings. Whether the store works by itself is `checks.uploads`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from gateway import upload_store
 from gateway.bootstrap import Resources
 from gateway.cli.findings import Finding, note, wrong
+from gateway.settings import Settings
 from storage import database, uploads
 from storage.errors import NotFound
 
@@ -23,7 +24,7 @@ async def examine(resources: Resources) -> AsyncIterator[Finding]:
     async with resources.db.read() as tx:
         newest = await uploads.newest_parts(tx, NEWEST)
         addresses = await database.client_addresses(tx)
-    missing = [key for key in newest if not await _stored(resources, key)]
+    missing = await _missing(resources.settings, newest) if newest else []
     async with resources.db.read() as tx:
         # What was deleted while we looked is not missing.
         lost = len(missing) - len(await uploads.unlisted(tx, missing))
@@ -34,9 +35,12 @@ async def examine(resources: Resources) -> AsyncIterator[Finding]:
         yield note("uploads", text, SHARE_FIX)
 
 
-async def _stored(resources: Resources, key: str) -> bool:
-    try:
-        await upload_store.open_store(resources.settings).size(key)
-    except NotFound:
-        return False
-    return True
+async def _missing(settings: Settings, keys: Sequence[str]) -> list[str]:
+    """Return those of the blob keys that are not in the store."""
+    store, missing = upload_store.open_store(settings), []
+    for key in keys:
+        try:
+            await store.size(key)
+        except NotFound:
+            missing.append(key)
+    return missing
