@@ -1,17 +1,19 @@
 """Rows that are due, found fairly: of each agency that has any, some of each of its locations.
 
 Owns the statement, whose cost grows with agencies that have anything that becomes due at some time, and with the
-locations of those that have something due, never with how much they have. Who of them has a turn is decided in
-`fair.py`; that no other replica takes the same row, by who leases it.
+locations of those that have something due, never with how much they have; and the places that are taken for the rows.
+Who of them has a turn is decided in `fair.py`; that no other replica takes the same row, by who leases it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Index, text
 
 from storage.database import Transaction
-from storage.fair import Tenant
+from storage.fair import FairPlaces, Tenant
 
 STEPS = 500
 """How many locations of an agency are looked at, at most: many may have only what is due later."""
@@ -105,3 +107,28 @@ class DueRows:
         found = await tx.execute(text(self.statement), {"now": now, "most": most, "steps": STEPS, **served})
         # Once each, where it came first.
         return list(dict.fromkeys((Tenant(agency, location), id) for agency, location, id in found.all()))
+
+
+@dataclass(slots=True)
+class Reserved:
+    """Places for rows, by location and id, in the order of their turns, with whose they are."""
+
+    tenants: dict[tuple[str, str], Tenant]
+    kept: set[tuple[str, str]] = field(default_factory=set)
+
+    def keep(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Keep the places of these rows, whose lease is committed: whoever works on one releases its place."""
+        self.kept.update(keys)
+
+
+@contextmanager
+def reserving(places: FairPlaces, due: Iterable[tuple[Tenant, str]]) -> Iterator[Reserved]:
+    """Take places for those of the rows that are due whose turn it is; release those that the block did not `keep` at
+    its end, however it ends.
+    """
+    reserved = Reserved({(tenant.location, id): tenant for tenant, id in places.reserve(due)})
+    try:
+        yield reserved
+    finally:
+        for key in reserved.tenants.keys() - reserved.kept:
+            places.leave(reserved.tenants[key])

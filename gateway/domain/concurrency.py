@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from storage.database import Database, DatabaseBusy, DatabaseUnavailable, Transaction
-from storage.due_rows import DueRows
+from storage.due_rows import DueRows, reserving
 from storage.fair import FairPlaces, Tenant
 from storage.places import work_in
 
@@ -65,19 +65,14 @@ async def take_turns(
         async with db.read() as tx:
             found = await due.find(tx, now(), 2 * places.size + 1, places.turns.last)
         new = [(tenant, id) for tenant, id in found if (tenant.location, id) not in seen]
-        reserved = {(tenant.location, id): tenant for tenant, id in places.reserve(new)}
-        try:
+        with reserving(places, new) as reserved:
             mine: list[tuple[str, str]] = []
-            if reserved:
+            if reserved.tenants:
                 async with db.transaction() as tx:
-                    leased = await lease(tx, list(reserved))
-                # Only now: what was not committed gives its place back.
-                mine = leased
-        finally:
-            for key in reserved.keys() - mine:
-                places.leave(reserved[key])
-        seen.update(reserved)
-        running.update(asyncio.create_task(one(reserved[key], key[1])) for key in mine)
+                    mine = await lease(tx, list(reserved.tenants))
+                reserved.keep(mine)
+        seen.update(reserved.tenants)
+        running.update(asyncio.create_task(one(reserved.tenants[key], key[1])) for key in mine)
         return bool(mine)
 
     try:

@@ -20,6 +20,7 @@ from gateway.domain.endpoints.sealed import Target
 from providers.http.post import Answer
 from storage import events, webhook_endpoints
 from storage.database import Transaction
+from storage.due_rows import reserving
 from storage.events import EventRow
 from storage.fair import FairPlaces
 from storage.states import DisableReason, EndpointState
@@ -249,15 +250,10 @@ async def take_due(domain: Domain, places: FairPlaces) -> list[EndpointRow]:
     async with domain.db.read() as tx:
         # Those that hold places are among the ones that are due.
         due = await webhook_endpoints.DUE.find(tx, now, places.size + 1, places.turns.last)
-    reserved = {(tenant.location, id): tenant for tenant, id in places.reserve(due)}
     found: list[EndpointRow] = []
-    try:
-        if reserved:
+    with reserving(places, due) as reserved:
+        if reserved.tenants:
             async with domain.db.transaction() as tx:
-                taken = await webhook_endpoints.take_due(tx, list(reserved), now, now + LEASE)
-            # Only now: what was not committed gives its place back.
-            found = taken
-        return found
-    finally:
-        for key in reserved.keys() - {(row.location, row.id) for row in found}:
-            places.leave(reserved[key])
+                found = await webhook_endpoints.take_due(tx, list(reserved.tenants), now, now + LEASE)
+            reserved.keep((row.location, row.id) for row in found)
+    return found

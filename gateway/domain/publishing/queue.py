@@ -11,6 +11,7 @@ from gateway.domain.context import Domain
 from gateway.domain.leases import TOPIC, Lane
 from storage import jobs, posts
 from storage.database import Transaction, notify
+from storage.due_rows import reserving
 from storage.fair import FairPlaces
 from storage.posts import PostRow
 from storage.states import PostState
@@ -45,17 +46,13 @@ async def take_due(domain: Domain, lane: Lane, places: FairPlaces) -> Taken:
     until = now + domain.leases.length
     async with domain.db.read() as tx:
         due = await DUE[lane].find(tx, now, places.size + 1, places.turns.last)
-    reserved = [(tenant.location, id) for tenant, id in places.reserve(due)]
-    tenants = {(tenant.location, id): tenant for tenant, id in due}
     alone: list[PostRow] = []
     batched = 0
-    try:
-        if reserved:
-            alone, batched = await _lease(domain, reserved, now, until)
-    finally:
-        # Somebody else was first, or they are polled with others.
-        for key in set(reserved) - {(row.location, row.id) for row in alone}:
-            places.leave(tenants[key])
+    with reserving(places, due) as reserved:
+        if reserved.tenants:
+            alone, batched = await _lease(domain, list(reserved.tenants), now, until)
+            # Not where somebody else was first, nor of those that are polled with others.
+            reserved.keep((row.location, row.id) for row in alone)
     return Taken(until, alone, batched, len(due) > len(alone) + batched)
 
 
