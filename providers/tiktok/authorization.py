@@ -7,7 +7,7 @@ Never stores or logs a token.
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 from providers.capabilities import Capability
@@ -15,14 +15,14 @@ from providers.errors import CapabilityMissing, GrantRevoked, ProviderError, Tok
 from providers.http import strict_json
 from providers.http.exchange import Answer, broken
 from providers.http.urls import with_query
-from providers.interface.access import Access
-from providers.models.grants import ConsentRequest, Grant, GrantKind
+from providers.models.grants import ConsentRequest, Grant
 from providers.models.secret import Secret
 from providers.scopes import bounded
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, header_log_id, oauth_refusal, redirect_error, unreadable
 from providers.tiktok_common import values
+from providers.tiktok_common.authorization import ConsentOnly
 from providers.tiktok_common.grants import read_grant
 
 # In the order a consent page should ask for them ("Scopes Overview").
@@ -46,32 +46,14 @@ def code_challenge(verifier: Secret) -> str:
     return hashlib.sha256(verifier.reveal().encode("ascii")).hexdigest()
 
 
-class TikTokAuthorization:
+class TikTokAuthorization(ConsentOnly):
     """Authorisation at TikTok."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
         """Make the calls with `client`; `clock` makes expiry times absolute. Raises Misconfigured (unknown scopes)."""
+        super().__init__(bounded(PROVIDER, SCOPES, client.config.scopes), _missing)
         self._client = client
         self._clock = clock
-        self._scopes = bounded(PROVIDER, SCOPES, client.config.scopes)
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """The scopes of the user-side API that the application has, all of them unless a setting bounds them."""
-        return self._scopes
-
-    @property
-    def returns_state(self) -> bool:
-        """True, as documented ("Login Kit for Web")."""
-        return True
-
-    def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
-        """Return no settings: a user's grant has none."""
-        return {}
-
-    def settings_of_grant(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-        """Return no settings: a user's grant has none."""
-        return {}
 
     def consent_uri(self, request: ConsentRequest) -> str:
         """Return the consent page's URL; the page is always shown, so that an agency sees which account it connects."""
@@ -122,22 +104,6 @@ class TikTokAuthorization:
             _checked_body(answer, secrets)
         except (GrantRevoked, TokenRefused):
             return
-
-    async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> NoReturn:
-        """Raise CapabilityMissing: see the table."""
-        raise _missing(Capability.STATIC_TOKEN)
-
-    async def discover_settings(self, access: Access) -> dict[str, str]:
-        """Return no settings: no call needs any."""
-        return {}
-
-    async def places(self, access: Access, *, cursor: str = "") -> NoReturn:
-        """Raise CapabilityMissing: see the table."""
-        raise _missing(Capability.AGENCY_GRANTS)
-
-    async def derive(self, access: Access, place: str) -> NoReturn:
-        """Raise CapabilityMissing: see the table."""
-        raise _missing(Capability.AGENCY_GRANTS)
 
     async def _grant(self, fields: Mapping[str, str], secret_fields: tuple[str, ...]) -> Grant:
         """Call the token endpoint and parse the pair; lifetimes count from before the call, to be on the safe side."""

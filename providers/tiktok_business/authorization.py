@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 from providers.capabilities import Capability
-from providers.errors import GrantRevoked, ProviderError
+from providers.errors import CapabilityMissing, GrantRevoked, ProviderError
 from providers.http.exchange import broken
 from providers.http.urls import with_query
-from providers.interface.access import Access
 from providers.models.grants import ConsentRequest, Grant, GrantKind
 from providers.models.secret import Secret
 from providers.scopes import bounded
@@ -22,6 +21,7 @@ from providers.tiktok_business import wire
 from providers.tiktok_business.capabilities import SCOPES, missing
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.config import PROVIDER, SETTINGS_PREFIX
+from providers.tiktok_common.authorization import ConsentOnly
 from providers.tiktok_common.grants import read_grant, read_scopes
 
 TOKEN_PATH = "/tt_user/oauth2/token/"  # noqa: S105 - a path
@@ -31,36 +31,23 @@ INFO_PATH = "/tt_user/token_info/get/"
 
 RedirectError = Callable[[str, str], ProviderError]
 
+_NOTES = {
+    Capability.STATIC_TOKEN: "TikTok gives tokens only after a user's consent.",
+    Capability.AGENCY_GRANTS: "Each TikTok user grants for themselves.",
+}
 
-class BusinessAuthorization:
+
+class BusinessAuthorization(ConsentOnly):
     """Authorisation of account holders at TikTok for Business."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime], redirect_error: RedirectError) -> None:
         """Make the calls with `client`; `clock` makes expiry times absolute. The consent page is the one of TikTok's v2
         API, and so is what its errors mean. Raises Misconfigured (unknown scopes).
         """
+        super().__init__(bounded(SETTINGS_PREFIX, SCOPES, client.config.scopes), _missing)
         self._client = client
         self._clock = clock
-        self._scopes = bounded(SETTINGS_PREFIX, SCOPES, client.config.scopes)
         self.redirect_error = redirect_error
-
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """The scopes that the application has, all that the gateway uses unless a setting bounds them."""
-        return self._scopes
-
-    @property
-    def returns_state(self) -> bool:
-        """True, as documented."""
-        return True
-
-    def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
-        """Return no settings: an account holder's grant has none."""
-        return {}
-
-    def settings_of_grant(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-        """Return no settings: an account holder's grant has none."""
-        return {}
 
     def consent_uri(self, request: ConsentRequest) -> str:
         """Return the consent page's URL, as the portal makes it: without PKCE."""
@@ -110,22 +97,6 @@ class BusinessAuthorization:
         body = {"app_id": app_id, "access_token": access_token.reveal()}
         return read_scopes((await self._call(INFO_PATH, body, access_token)).data)
 
-    async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> NoReturn:
-        """Raise CapabilityMissing: see the table."""
-        raise missing(Capability.STATIC_TOKEN, "TikTok gives tokens only after a user's consent.")
-
-    async def discover_settings(self, access: Access) -> dict[str, str]:
-        """Return no settings: no call needs any."""
-        return {}
-
-    async def places(self, access: Access, *, cursor: str = "") -> NoReturn:
-        """Raise CapabilityMissing: see the table."""
-        raise missing(Capability.AGENCY_GRANTS, "Each TikTok user grants for themselves.")
-
-    async def derive(self, access: Access, place: str) -> NoReturn:
-        """Raise CapabilityMissing: see the table."""
-        raise missing(Capability.AGENCY_GRANTS, "Each TikTok user grants for themselves.")
-
     async def _grant(self, path: str, fields: Mapping[str, str], secret: Secret) -> Grant:
         """Call a token endpoint and parse the pair; lifetimes count from before the call, to be on the safe side."""
         start = self._clock()
@@ -147,3 +118,7 @@ class BusinessAuthorization:
     async def _call(self, path: str, body: Mapping[str, Any], secret: Secret) -> wire.Envelope:
         _, application_secret = self._client.config.application()
         return await self._client.application(path, body, (application_secret, secret))
+
+
+def _missing(capability: Capability) -> CapabilityMissing:
+    return missing(capability, _NOTES[capability])
