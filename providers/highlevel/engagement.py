@@ -7,8 +7,9 @@ Owns the calls to …/statistics and …/comments. Comments exist in API version
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from providers import comment_length
 from providers.capabilities import Capability, Support
-from providers.errors import CapabilityMissing, ContentRefused, NotFound, Rejected
+from providers.errors import CapabilityMissing, NotFound, Rejected
 from providers.highlevel import account_oauth, statistics, wire
 from providers.highlevel.capabilities import TABLE
 from providers.highlevel.client import Call, Client, expect_success, parse_envelope, path
@@ -20,7 +21,7 @@ from providers.highlevel.paging import skip_of
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.engagement import AccountRef, Comment, CommentPage, Figures, Span
-from providers.text_units import TextUnit, length
+from providers.text_units import TextUnit
 
 STATISTICS_PATH = "/social-media-posting/statistics"
 STATISTICS_SCOPE = "socialplanner/statistics.readonly"
@@ -88,14 +89,7 @@ class HighLevelEngagement:
         """Refuse, without a call, a comment that is empty or too long for its network."""
         network = comment_network(account)
         unit, allowed = COMMENT_UNITS.get(network, TextUnit.UTF16_UNIT), COMMENTS[network]
-        units = length(text, unit)
-        if not text.strip() or units > allowed:
-            raise ContentRefused(
-                f"A comment on {network} has 1 to {allowed} {unit}, this one {units}.",
-                provider=PROVIDER,
-                code="comment_length",
-                metadata={"rule": "commentLength", "value": str(units), "allowed": str(allowed)},
-            )
+        comment_length.check(text, allowed, unit, network=network, provider=PROVIDER)
 
     async def create_comment(
         self, access: Access, account: AccountRef, *, text: str, parent: str, reply: bool, post: str = ""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from providers import comment_length
 from providers.capabilities import Capability
 from providers.errors import ContentRefused, OptionUnsupported
 from providers.http import strict_json
@@ -23,7 +24,7 @@ from providers.models.engagement import (
     Series,
     Span,
 )
-from providers.text_units import TextUnit, length
+from providers.text_units import TextUnit
 from providers.tiktok_business import wire
 from providers.tiktok_business.capabilities import PLATFORM, missing
 from providers.tiktok_business.client import Client
@@ -127,14 +128,8 @@ class BusinessEngagement:
     def check_comment(self, account: AccountRef, text: str) -> None:
         """Refuse, without a call, a comment that is empty or too long."""
         _require(account, Capability.COMMENT_REPLY, "comments")
-        units = length(text, TextUnit.CODE_POINT)
-        if not text.strip() or units > MAX_TEXT:
-            raise ContentRefused(
-                f"A comment on TikTok has 1 to {MAX_TEXT} characters, this one {units}.",
-                provider=PROVIDER,
-                code="comment_length",
-                metadata={"rule": "commentLength", "value": str(units), "allowed": str(MAX_TEXT)},
-            )
+        unit = TextUnit.CODE_POINT
+        comment_length.check(text, MAX_TEXT, unit, network="TikTok", provider=PROVIDER, called="characters")
 
     async def create_comment(
         self, access: Access, account: AccountRef, *, text: str, parent: str, reply: bool, post: str = ""
