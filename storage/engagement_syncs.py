@@ -137,11 +137,6 @@ async def any_due(tx: Transaction, now: datetime) -> bool:
     return bool((await tx.execute(found)).scalar_one())
 
 
-async def any_under_way(tx: Transaction) -> bool:
-    """Return whether any account is still to be read, now or later."""
-    return await rows.any_match(tx, col(RunRow.due_at).is_not(None))
-
-
 async def take_due(
     tx: Transaction, ids: Sequence[tuple[str, str]], now: datetime, until: datetime
 ) -> list[tuple[str, str]]:

@@ -15,13 +15,16 @@ import psycopg
 from psycopg import sql
 
 from gateway.domain import post_content
+from gateway.domain.credentials import connection_status
 from gateway.domain.post_content import Source
 from gateway.domain.publishing import step
+from providers.errors import GrantRevoked
 from storage import attempts
 from storage.attempts import AttemptRow
 from storage.blobs import CHUNK_BYTES, BlobStore
 from storage.posts import PostRow
-from tests.fixtures.domain import Stage
+from tests.fixtures.domain import LOCATION, Stage
+from tests.fixtures.waiting import until
 
 URI = "https://media.example/video.mp4"
 PUBLIC = {"privacy_level": "public"}
@@ -98,3 +101,19 @@ class Outage:
         parts = urlsplit(self.url)
         with psycopg.connect(parts._replace(path="/postgres").geturl(), autocommit=True) as admin:
             admin.execute(sql.SQL(statement).format(quoted(parts.path.removeprefix("/"))))
+
+
+async def lose(stage: Stage, connection: str = "c1") -> None:
+    """Expire a grant, in every cache too."""
+    over = GrantRevoked("The grant is over.")
+    async with stage.domain.db.transaction() as tx:
+        await connection_status.expire(tx, LOCATION, connection, "TOKEN_REVOKED", over, stage.clock(), at_version=1)
+
+    async def known() -> bool:
+        try:
+            await stage.domain.tokens.fresh(LOCATION, connection)
+        except GrantRevoked:
+            return True
+        return False
+
+    await until(known)

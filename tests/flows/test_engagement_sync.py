@@ -21,7 +21,7 @@ from providers.simulators.tiktok_business import Fault
 from storage import engagement, engagement_syncs, metric_points
 from storage.states import MetricPeriod, SyncPhase, SyncState
 from tests.fixtures import business as fixture
-from tests.fixtures.business import BusinessWorld
+from tests.fixtures.business import BusinessWorld, under_way
 from tests.fixtures.waiting import until
 
 OLD = timedelta(days=30)
@@ -264,7 +264,7 @@ async def test_deleting_the_connection_deletes_what_was_synced(stage: BusinessWo
         assert (0, 0) == await engagement.counts(tx, "l1", account)
         assert not await metric_points.page(tx, "l1", account, after=None, limit=10)
         assert await engagement_syncs.schedule_of(tx, "l1", account) is None
-        assert not await engagement_syncs.any_under_way(tx)
+        assert not await under_way(tx)
     found = await sync.get(stage.world.domain, "l1", made.name.rpartition("/")[2])
     assert SyncState.FAILED == found.row.state
     ended = [each.subject for each in await stage.world.events() if each.type == "ENGAGEMENT_SYNCED"]
@@ -309,7 +309,7 @@ async def test_what_is_read_during_a_disconnect_is_not_kept(stage: BusinessWorld
 
     async with stage.world.domain.db.read() as tx:
         assert (0, 0) == await engagement.counts(tx, "l1", account)
-        assert not await engagement_syncs.any_under_way(tx)
+        assert not await under_way(tx)
 
 
 async def test_days_that_no_sync_has_read_are_read_later(stage: BusinessWorld) -> None:

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.credentials import connection_status
 from gateway.errors import DomainError, OptionUnsupported, ReauthorizationRequired
 from gateway.rpc.post_to_proto import to_proto
-from providers.errors import GrantRevoked
 from storage.posts import PostRow
 from tests.fixtures.domain import LOCATION, Stage
 from tests.fixtures.planner import PUBLIC, PlannerStage, planning
-from tests.fixtures.waiting import until
+from tests.flows.faults import lose
 
 VIDEO = b"v" * 5000
 
@@ -23,22 +21,6 @@ async def both(stage: PlannerStage, username: str = "Creator") -> tuple[str, str
     direct, planned = await Stage.connect(stage, "direct", "direct"), await stage.connect()
     await stage.name(planned, username)
     return direct, planned
-
-
-async def lose(stage: PlannerStage, connection: str) -> None:
-    """Expire a grant, in every cache too."""
-    over = GrantRevoked("The grant is over.")
-    async with stage.domain.db.transaction() as tx:
-        await connection_status.expire(tx, LOCATION, connection, "TOKEN_REVOKED", over, stage.clock(), at_version=1)
-
-    async def known() -> bool:
-        try:
-            await stage.domain.tokens.fresh(LOCATION, connection)
-        except GrantRevoked:
-            return True
-        return False
-
-    await until(known)
 
 
 async def anyway(stage: PlannerStage, account: str, **changes: Any) -> PostRow:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from gateway.domain import post_content
-from gateway.domain.credentials import connection_status
 from gateway.domain.leases import Leases
 from gateway.domain.post_content import Source
 from gateway.domain.posts import cancel, update
@@ -21,7 +20,7 @@ from gateway.domain.publishing import journal, step
 from gateway.errors import Conflict, DomainError, EtagMismatch, StateForbids
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, JobsConfig
-from providers.errors import DailyCapReached, GrantRevoked
+from providers.errors import DailyCapReached
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import connections, events
 from storage.database import Database, DatabaseUnavailable
@@ -31,6 +30,7 @@ from tests.fixtures.domain import LOCATION, Stage, opened, take_due
 from tests.fixtures.planner import PUBLIC, PlannerStage, planning
 from tests.fixtures.rows import as_grant
 from tests.fixtures.waiting import until
+from tests.flows.faults import lose
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -203,22 +203,6 @@ async def test_a_kept_post_is_cancelled_for_good(stage: Stage) -> None:
 
 
 # --- grants, outages and lateness -------------------------------------------------------------------------------------
-
-
-async def lose(stage: Stage, connection: str = "c1") -> None:
-    """Expire a grant, in every cache too."""
-    over = GrantRevoked("The grant is over.")
-    async with stage.domain.db.transaction() as tx:
-        await connection_status.expire(tx, LOCATION, connection, "TOKEN_REVOKED", over, stage.clock(), at_version=1)
-
-    async def known() -> bool:
-        try:
-            await stage.domain.tokens.fresh(LOCATION, connection)
-        except GrantRevoked:
-            return True
-        return False
-
-    await until(known)
 
 
 async def renew(stage: Stage) -> None:
