@@ -19,7 +19,6 @@ from sqlalchemy import (
     case,
     cast,
     delete,
-    func,
     literal_column,
     or_,
     select,
@@ -205,15 +204,6 @@ async def page(
     if after is not None:
         query = query.where(tuple_(*keys) < tuple_(*after))
     return (await tx.execute(query.order_by(*(key.desc() for key in keys)).limit(limit))).scalars().all()
-
-
-async def counts(tx: Transaction, location: str, account: str) -> tuple[int, int]:
-    """Return how many videos and comments of an account are stored."""
-    found = []
-    for table in (VideoRow, StoredComment):
-        where = and_(col(table.location) == location, col(table.account) == account)
-        found.append(int((await tx.execute(select(func.count()).where(where))).scalar_one()))
-    return found[0], found[1]
 
 
 async def remove_account(tx: Transaction, location: str, account: str) -> None:

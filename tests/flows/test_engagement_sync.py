@@ -21,7 +21,7 @@ from providers.simulators.tiktok_business import Fault
 from storage import engagement, engagement_syncs, metric_points
 from storage.states import MetricPeriod, SyncPhase, SyncState
 from tests.fixtures import business as fixture
-from tests.fixtures.business import BusinessWorld, under_way
+from tests.fixtures.business import BusinessWorld, counts, under_way
 from tests.fixtures.waiting import until
 
 OLD = timedelta(days=30)
@@ -54,7 +54,7 @@ async def stored(stage: BusinessWorld) -> tuple[int, int]:
     """Return how many videos and comments are stored."""
     account = (await stage.account()).name.rpartition("/")[2]
     async with stage.world.domain.db.read() as tx:
-        return await engagement.counts(tx, "l1", account)
+        return await counts(tx, "l1", account)
 
 
 def reads(stage: BusinessWorld) -> int:
@@ -261,7 +261,7 @@ async def test_deleting_the_connection_deletes_what_was_synced(stage: BusinessWo
     await stage.api.call("ConnectionService/DeleteConnection", name=connection.name)
 
     async with stage.world.domain.db.read() as tx:
-        assert (0, 0) == await engagement.counts(tx, "l1", account)
+        assert (0, 0) == await counts(tx, "l1", account)
         assert not await metric_points.page(tx, "l1", account, after=None, limit=10)
         assert await engagement_syncs.schedule_of(tx, "l1", account) is None
         assert not await under_way(tx)
@@ -280,7 +280,7 @@ async def test_a_users_account_has_counters_only(stage: BusinessWorld) -> None:
     account = (await stage.account("l2")).name.rpartition("/")[2]
 
     async with stage.world.domain.db.read() as tx:
-        assert (1, 0) == await engagement.counts(tx, "l2", account)
+        assert (1, 0) == await counts(tx, "l2", account)
         [followers, *_] = await metric_points.page(tx, "l2", account, after=None, limit=10)
     assert ("followers", 1234) == (followers.metric, followers.value)
 
@@ -308,7 +308,7 @@ async def test_what_is_read_during_a_disconnect_is_not_kept(stage: BusinessWorld
     await working
 
     async with stage.world.domain.db.read() as tx:
-        assert (0, 0) == await engagement.counts(tx, "l1", account)
+        assert (0, 0) == await counts(tx, "l1", account)
         assert not await under_way(tx)
 
 
