@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from providers.simulators.common.outgoing import make_client
 from providers.simulators.common.vendor import Vendor
 
 
@@ -55,7 +56,7 @@ class WebhookSender:
 
     async def _status(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         if self._client is None:
-            self._client = httpx.AsyncClient(transport=self.vendor.transport, timeout=10, trust_env=False)
+            self._client = make_client(self.vendor, timeout=10)
         try:
             return (await self._client.post(url, content=body, headers=headers)).status_code
         except httpx.HTTPError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from providers.simulators.common.http import media_type
+from providers.simulators.common.outgoing import make_client
 from providers.simulators.common.vendor import Vendor
 from providers.simulators.highlevel.media_files import MediaFiles
 from providers.simulators.highlevel.planner import Planner
@@ -53,7 +54,7 @@ async def fetch(vendor: Vendor, files: MediaFiles, url: str) -> FetchedMedia:
         raise MediaUnavailable(UNREACHABLE)
     try:
         async with (
-            httpx.AsyncClient(transport=vendor.transport, timeout=30, trust_env=False, follow_redirects=True) as client,
+            make_client(vendor, timeout=30, follow_redirects=True) as client,
             client.stream("GET", url) as answer,
         ):
             return await _read(answer)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from providers.simulators.common.http import is_loopback, media_type
+from providers.simulators.common.outgoing import make_client
 from providers.simulators.tiktok.publications import LARGEST_FILE, Publication
 from providers.simulators.tiktok.state import Vendor
 
@@ -38,7 +39,7 @@ def start(vendor: Vendor, publication: Publication) -> None:
 
 async def _pull(vendor: Vendor, publication: Publication) -> None:
     try:
-        async with httpx.AsyncClient(transport=vendor.transport, timeout=30, trust_env=False) as client:
+        async with make_client(vendor, timeout=30) as client:
             for url in publication.urls:
                 await _fetch(client, url, publication)
     except (httpx.HTTPError, httpx.InvalidURL, _Refused) as error:
