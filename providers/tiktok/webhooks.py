@@ -19,10 +19,11 @@ from providers.models.publishing import PostMode
 from providers.models.secret import Secret
 from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
 from providers.tiktok.config import Config
-from providers.tiktok.errors import CAPS, PROVIDER, failure_kind
+from providers.tiktok.errors import PROVIDER
 from providers.tiktok_business.config import Config as BusinessConfig
 from providers.tiktok_business.webhooks import read_notice
 from providers.tiktok_common import values
+from providers.tiktok_common.publish_status import CAPS, failure_kind
 
 # The documentation spells it TikTok-Signature and, in its sample, Tiktok-Signature.
 HEADER = "tiktok-signature"
@@ -139,7 +140,11 @@ def _webhook(root: Mapping[str, Any]) -> Webhook:
     kind = KINDS.get(event, WebhookKind.UNKNOWN)
     content = _content(root.get("content"), required=kind is not WebhookKind.UNKNOWN)
     subject = values.identifier(root.get("user_openid"))
-    publish_id, post_id = (values.identifier(content.get(name)) for name in ("publish_id", "post_id"))
+    # The API for Business calls the same id `share_id`.
+    publish_id, share_id, post_id = (
+        values.identifier(content.get(name)) for name in ("publish_id", "share_id", "post_id")
+    )
+    publish_id = publish_id or share_id
     notice = read_notice(content) if kind is WebhookKind.COMMENT else None
     if kind is WebhookKind.COMMENT and notice is None:
         # An action that this version does not know: kept and shown, like an unknown event.

@@ -104,4 +104,5 @@ class Vendor(state.Vendor):
     def _list_video(self, post: Post) -> None:
         created_ms = int(post.time.timestamp() * 1_000)
         caption = str(post.post_info.get("caption", ""))
-        self.add_post(post.open_id, id=str(post.post_id), created_ms=created_ms, caption=caption)
+        media = self.publisher.publications[post.publish_id].media
+        self.add_post(post.open_id, id=str(post.post_id), created_ms=created_ms, caption=caption, media_type=media)
