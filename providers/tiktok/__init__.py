@@ -76,7 +76,7 @@ def build(
         accounts=AccountsByKind(TikTokAccounts(client), business.accounts),
         videos=VideosByKind(videos, business.videos),
         publishing=PublishingByKind(TikTokPublishing(client, videos), business.publishing),
-        webhooks=TikTokWebhooks(client.config, business.client.config),
+        webhooks=TikTokWebhooks(client.config, business.client),
         engagement=business.engagement,
         client=client,
     )

@@ -20,8 +20,8 @@ from providers.models.secret import Secret
 from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
 from providers.tiktok.config import Config
 from providers.tiktok.errors import PROVIDER
-from providers.tiktok_business.config import Config as BusinessConfig
-from providers.tiktok_business.webhooks import read_notice
+from providers.tiktok_business.client import Client as BusinessClient
+from providers.tiktok_business.webhooks import read_notice, subscribe
 from providers.tiktok_common import values
 from providers.tiktok_common.publish_status import CAPS, failure_kind
 
@@ -65,8 +65,8 @@ REMOVED = {
 class TikTokWebhooks:
     """Webhooks of the operator's TikTok applications, which all deliver to one address."""
 
-    def __init__(self, config: Config, business: BusinessConfig) -> None:
-        """Verify with each application's key and secret, and the time window."""
+    def __init__(self, config: Config, business: BusinessClient) -> None:
+        """Verify with each application's key and secret, and the time window; subscribe with `business`."""
         self._config = config
         self._business = business
 
@@ -97,13 +97,17 @@ class TikTokWebhooks:
 
     def _applications(self) -> list[tuple[str, Secret]]:
         """Return key and secret of each application that is set up; raises Misconfigured if none is."""
-        business = self._business
+        business = self._business.config
         both = [(self._config.client_key, self._config.client_secret), (business.app_id, business.secret)]
         return [(key, secret) for key, secret in both if key and secret] or [self._config.application()]
 
     def parse(self, body: bytes) -> Webhook:
         """Parse a delivery that was verified before; see the interface."""
         return _webhook(_root(body))
+
+    async def subscribe(self, uri: str) -> bool:
+        """Set the address of the application of the API for Business; the v2 API has no call for its own."""
+        return await subscribe(self._business, uri)
 
 
 def _is_signed(secret: Secret, sent: str, body: bytes, digest: str) -> bool:

@@ -25,6 +25,7 @@ from providers.tiktok_business.authorization import BusinessAuthorization
 from providers.tiktok_business.capabilities import OPTIONAL_SCOPES, SCOPES
 from providers.tiktok_business.engagement import AUDIENCE, DAILY
 from providers.tiktok_business.videos import FIELDS, INSIGHTS
+from providers.tiktok_business.webhooks import EVENT_TYPES, UPDATE_PATH
 from tests.fixtures import reference
 from tests.providers.faking import NOW, VERIFIER
 from tests.providers.tiktok_business.support import ACCOUNT, COMMENT, VIDEO, FakeAccess, ok, query, tiktok
@@ -79,6 +80,11 @@ def draft(post: PublishRequest) -> PublishRequest:
     return PublishRequest(PostMode.CREATOR_INBOX, content, caption=words, platform=post.platform)
 
 
+async def subscribed(it: TikTok) -> None:
+    """Set the address for events."""
+    await it.webhooks.subscribe("https://gateway.example/webhooks/tiktok")
+
+
 Call = Callable[[TikTok], Awaitable[Any]]
 CALLS: dict[str, tuple[str, Call]] = {
     "code": (
@@ -116,6 +122,7 @@ CALLS: dict[str, tuple[str, Call]] = {
         "/business/comment/hide/",
         lambda it: it.engagement.set_hidden(FakeAccess(), ACCOUNT, COMMENT, hidden=True, **WHERE),
     ),
+    "subscribe": (UPDATE_PATH, subscribed),
     "settings": ("/business/video/settings/", lambda it: it.accounts.creator_info(FakeAccess())),
     "video": ("/business/video/publish/", lambda it: it.publishing.begin(FakeAccess(), VIDEO_POST)),
     "video draft": ("/business/video/publish/", lambda it: it.publishing.begin(FakeAccess(), draft(VIDEO_POST))),
@@ -127,12 +134,13 @@ CALLS: dict[str, tuple[str, Call]] = {
 
 
 async def sent(name: str) -> httpx.Request:
-    """Make a call, and return the request that it sent."""
+    """Make a call, and return the first request that it sent."""
     published = {"share_id": "v_pub_url~v1.1", "status": "PROCESSING_DOWNLOAD", "privacy_level_options": []}
-    provider, vendor = tiktok(ok({**TOKENS, **published, "comments": [], "videos": [], "comment_id": COMMENT}))
+    provider, vendor = tiktok(
+        ok({**TOKENS, **published, "comments": [], "videos": [], "comment_id": COMMENT}), business_webhooks=True
+    )
     await CALLS[name][1](provider)
-    [request] = vendor.requests
-    return request
+    return vendor.requests[0]
 
 
 def parameters(request: httpx.Request) -> dict[str, Any]:
@@ -174,7 +182,10 @@ async def test_a_request_has_only_what_is_documented(name: str) -> None:
     assert [] == [each for each in parameters(request) if each not in names]
 
 
-@pytest.mark.parametrize("name", [name for name, (path, _) in CALLS.items() if path.startswith("/business/")])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, (path, _) in CALLS.items() if path.startswith("/business/") and path != UPDATE_PATH],
+)
 async def test_a_call_for_an_account_has_its_token_and_its_id(name: str) -> None:
     """The token is a header of its own, the account is named, and every id is a string."""
     request = await sent(name)
@@ -211,7 +222,7 @@ async def test_a_draft_says_nothing_that_would_be_ignored() -> None:
     assert {"is_draft": True, "title": "Two", "caption": "Hi"} == photos["post_info"]
 
 
-@pytest.mark.parametrize("name", ["code", "refresh", "revoke", "token info"])
+@pytest.mark.parametrize("name", ["code", "refresh", "revoke", "token info", "subscribe"])
 async def test_a_call_of_the_application_has_no_token(name: str) -> None:
     """Token calls are JSON without the token's header."""
     request = await sent(name)
@@ -224,6 +235,12 @@ def test_every_field_is_documented() -> None:
     asked = {*SINGLE_FIELDS, *DAILY, *AUDIENCE, *(name for names in FIELDS_OF.values() for name in names)}
     assert set() == asked - profile
     assert set() == {*FIELDS, *INSIGHTS} - documented("/business/video/list/")
+
+
+def test_every_type_of_events_is_documented() -> None:
+    """The types of events whose address is set are in the documentation."""
+    page = reference.text("tiktok-business.md").partition("### 5.2 Account side")[2].partition("### 5.3")[0]
+    assert [] == [each for each in EVENT_TYPES if each not in page]
 
 
 def test_every_scope_is_documented() -> None:
