@@ -6,6 +6,7 @@ ledger says what was posted, and of which bytes.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +18,14 @@ from gateway.domain import post_content
 from gateway.domain.post_content import Source
 from gateway.domain.posts import cancel, retry
 from gateway.domain.webhooks import post_events
-from gateway.errors import CreatorRuleBroken, DomainError, OptionUnsupported, ScopeNotGranted, StateForbids
+from gateway.errors import (
+    CreatorRuleBroken,
+    DomainError,
+    MediaInvalid,
+    OptionUnsupported,
+    ScopeNotGranted,
+    StateForbids,
+)
 from providers.models.webhooks import Webhook, WebhookKind
 from providers.simulators.tiktok_business import Fault
 from providers.tiktok_business.client import Client
@@ -26,7 +34,7 @@ from storage.attempts import AttemptRow
 from storage.posts import PostRow
 from tests.fixtures import media as files
 from tests.fixtures.business_posts import ALL_SCOPES, BusinessStage, three_routes
-from tests.fixtures.domain import LOCATION, Stage
+from tests.fixtures.domain import GOOD, LOCATION, Stage
 from tests.fixtures.planner import PUBLIC
 from tests.flows.faults import lose
 
@@ -157,6 +165,19 @@ async def test_a_missing_scope_is_named(stage: BusinessStage, mode: str, scope: 
     with pytest.raises(ScopeNotGranted) as caught:
         await video(stage, account, "", mode=mode, options=PUBLIC if mode == "direct" else {})
     assert scope == caught.value.metadata["scope"]
+
+
+async def test_a_video_is_held_against_the_limits_of_this_api(stage: BusinessStage) -> None:
+    """A side that is too short is refused before any call; this API names no longest side."""
+    account = await stage.hold()
+    for width, height in ((320, 640), (4000, 5000)):
+        upload = await stage.upload(VIDEO, media=replace(GOOD, width=width, height=height))
+        if width < 360:
+            with pytest.raises(MediaInvalid) as caught:
+                await stage.post(account, upload, "words", options=PUBLIC)
+            assert "at least 360" in caught.value.message
+        else:
+            await stage.post(account, upload, "words", options=PUBLIC)
 
 
 # The route
