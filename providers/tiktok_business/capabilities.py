@@ -69,18 +69,7 @@ LIMITS = Limits(
 
 # The tier "Basic" allows an application 10 calls a second of each endpoint, for all its accounts together. There is no
 # header that tells what is left, so a margin is kept, and all endpoints are counted together.
-QUOTAS = (
-    QuotaRule(QUOTA, 8, timedelta(seconds=1), "provider", reserve=3, platform=PLATFORM),
-    # No number is documented: what a refusal shows is learned.
-    QuotaRule(
-        "posts_per_day",
-        0,
-        timedelta(days=1),
-        "account",
-        platform=PLATFORM,
-        spent_by=frozenset({"direct:pull", "direct:photos"}),
-    ),
-)
+QUOTAS = (QuotaRule(QUOTA, 8, timedelta(seconds=1), "provider", reserve=3, platform=PLATFORM),)
 
 
 def missing(capability: Capability, note: str, support: Support = Support.IMPOSSIBLE) -> CapabilityMissing:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from gateway import reasons
+from gateway.domain import post_content
 from gateway.domain.context import Domain
 from gateway.domain.preflight import check
 from gateway.domain.preflight.check import Checked, Problem
@@ -75,7 +76,9 @@ async def switch(domain: Domain, work: Work, refusal: DomainError | ProviderErro
     if found is None:
         return None
     _reroute(rerouted, found[0], refusal)
-    columns = ("account", "connection", "provider", "content", "named_account", "route_reason")
+    columns = ["account", "connection", "provider", "named_account", "route_reason"]
+    if post_content.fetched_by(rerouted) != post_content.fetched_by(post):
+        columns.append("content")
     values = {name: getattr(rerouted, name) for name in columns}
     log.info("publish.rerouted", location=post.location, post=post.id, provider=rerouted.provider)
     return await journal.open_attempt(domain, post, work.attempt, state=PostState.QUEUED, error=None, **values)
