@@ -1,4 +1,4 @@
-"""TikTok's API for Business as it serves account holders: grants, profiles, insights, videos, comments.
+"""TikTok's API for Business as it serves account holders: grants, profiles, insights, videos, comments, posts.
 
 Owns everything specific to that API. Knows neither callers nor rows, nor TikTok's v2 API: `providers/tiktok` joins the
 two.
@@ -15,6 +15,7 @@ from providers.tiktok_business.accounts import BusinessAccounts
 from providers.tiktok_business.authorization import BusinessAuthorization, RedirectError
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.engagement import BusinessEngagement
+from providers.tiktok_business.publishing import BusinessPublishing
 from providers.tiktok_business.videos import BusinessVideos
 
 
@@ -25,6 +26,7 @@ class Business:
     authorization: BusinessAuthorization
     accounts: BusinessAccounts
     videos: BusinessVideos
+    publishing: BusinessPublishing
     engagement: BusinessEngagement
     client: Client
 
@@ -38,10 +40,12 @@ def build(
     ID or secret is only refused by the calls that need it.
     """
     client = Client(config.read(settings), clients, clock)
+    videos = BusinessVideos(client)
     return Business(
         authorization=BusinessAuthorization(client, clock, redirect_error),
         accounts=BusinessAccounts(client),
-        videos=BusinessVideos(client),
+        videos=videos,
+        publishing=BusinessPublishing(client, videos),
         engagement=BusinessEngagement(client),
         client=client,
     )
