@@ -14,6 +14,7 @@ import httpx
 from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
+from providers.interface.ads import Ads
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
@@ -51,6 +52,7 @@ class TikTok:
     records: Records = field(default_factory=absent)
     planner: Planner = field(default_factory=absent)
     networks: Networks = field(default_factory=absent)
+    ads: Ads = field(default_factory=absent)
     name: str = "tiktok"
     table: CapabilityTable = TABLE
 
