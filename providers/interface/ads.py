@@ -4,8 +4,8 @@ Owns the contract that keeps money from being spent twice or unasked: a write is
 what is created is paused, and only `switch` starts a delivery. The caller's journal remembers what is needed between
 the steps. Reads may be repeated.
 
-Every method raises TokenRefused, ScopeNotGranted, Rejected (the ad account is not one of the grant's), Temporary
-(nothing was sent or done) and ContractBroken, beside what it says itself.
+Every method that makes a call raises TokenRefused, ScopeNotGranted, Rejected (the ad account is not one of the grant's),
+Temporary (nothing was sent or done) and, if it only reads, ContractBroken, beside what it says itself.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -60,9 +60,9 @@ class Ads(Protocol):
         `differences`, because vendors drop what they do not like without a word, even the pause. `key` is the vendor's
         deduplication id where it has one, and part of the name there, so that `find_created` can tell.
 
-        Raises what `check` raises (without the rules that depend on the time), and Ambiguous (it may have been
-        created: ask `find_created` before any repeat, which must have the same key); any other error means that
-        nothing was created.
+        Raises what `check` raises (without the rules that depend on the time), and Ambiguous. After Ambiguous and after
+        an error that is `unproven` it may have been created: ask `find_created` before any repeat, which must have the
+        same key. Any other error means that nothing was created.
         """
         ...
 
@@ -122,15 +122,15 @@ class Ads(Protocol):
         access: Access,
         account_id: str,
         file: AdMediaFile,
-        body: Callable[[], AsyncIterator[bytes]],
+        body: Callable[[int, int], AsyncIterator[bytes]],
         *,
         key: str,
     ) -> AdMedia:
         """Upload a file to the ad account's library: one write, or for a large file one for each chunk and two more.
 
-        `body` opens a new stream of exactly `file.size` bytes. The name in the library comes from `key`: if a file of
-        that name is there already, it is looked up and returned. Repeating it with the same key is safe, also after
-        Ambiguous. Raises ContentRefused, Ambiguous, and what `body` raises.
+        `body(first, end)` opens a new stream of exactly the bytes [first, end) of the file. The name in the library comes
+        from `key`: if a file of that name is there already, it is looked up and returned. Repeating it with the same
+        key is safe, also after Ambiguous. Raises ContentRefused, Ambiguous, and what `body` raises.
         """
         ...
 
