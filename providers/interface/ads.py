@@ -4,8 +4,8 @@ Owns the contract that keeps money from being spent twice or unasked: a write is
 what is created is paused, and only `switch` starts a delivery. The caller's journal remembers what is needed between
 the steps. Reads may be repeated.
 
-Every method that makes a call raises TokenRefused, ScopeNotGranted, Rejected (the ad account is not one of the grant's),
-Temporary (nothing was sent or done) and, if it only reads, ContractBroken, beside what it says itself.
+Every method that makes a call raises TokenRefused, ScopeNotGranted, Rejected (also: the ad account is not one of the
+grant's), Temporary (nothing was sent or done) and, if it only reads, ContractBroken, beside what it says itself.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -83,7 +83,8 @@ class Ads(Protocol):
     async def find(
         self, access: Access, account_id: str, query: AdQuery, *, cursor: str = "", limit: int = 100
     ) -> AdPage:
-        """Read nodes as the vendor has them: one vendor call, and one more if one of the page is rejected, for reasons.
+        """Read nodes as the vendor has them: one vendor call, one more if one of the page is rejected, for its reason,
+        and once a day one more for the names of regions.
 
         `limit` is clamped to the vendor's maximum. Unknown ids are left out. Raises ContentRefused (an invalid cursor).
         """
@@ -97,9 +98,11 @@ class Ads(Protocol):
         spec: Spec,
         *,
         before: Spec,
+        tag: str,
         parents: AdParents,
     ) -> None:
-        """Change what differs between `before`, as `find` returned it, and `spec`: a few reads and one write.
+        """Change what differs between `before`, as `find` returned it with its `tag`, and `spec`: one write after a few
+        reads.
 
         Nothing is called if nothing differs. A node that is delivered keeps being delivered, with its new budget.
         Repeating it is safe, also after Ambiguous: read the node first. Raises what `check` raises for an update,
@@ -128,9 +131,9 @@ class Ads(Protocol):
     ) -> AdMedia:
         """Upload a file to the ad account's library: one write, or for a large file one for each chunk and two more.
 
-        `body(first, end)` opens a new stream of exactly the bytes [first, end) of the file. The name in the library comes
-        from `key`: if a file of that name is there already, it is looked up and returned. Repeating it with the same
-        key is safe, also after Ambiguous. Raises ContentRefused, Ambiguous, and what `body` raises.
+        `body(first, end)` opens a new stream of exactly the bytes [first, end). The name in the library comes from
+        `key`: if a file of that name is there already, it is looked up and returned. Repeating it with the same key is
+        safe, also after Ambiguous. Raises ContentRefused, Ambiguous, and what `body` raises.
         """
         ...
 

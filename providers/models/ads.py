@@ -76,7 +76,7 @@ class AdAccount:
 
 
 class BudgetKind(StrEnum):
-    """Over which time a budget is spent; NONE has no amount and leaves the limit to the level below."""
+    """Over which time a budget is spent; NONE has no amount and leaves the limit to the ad groups."""
 
     NONE = "none"
     DAILY = "daily"
@@ -85,9 +85,9 @@ class BudgetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AdBudget:
-    """A budget; `amount` is None with NONE only.
+    """A budget; `amount` is None with NONE only, and the kind cannot change afterwards.
 
-    A campaign with an amount limits its ad groups together. The vendor cannot change the kind of a budget afterwards.
+    An ad group always has an amount; that of its campaign, if it has one, limits its ad groups together.
     """
 
     kind: BudgetKind = BudgetKind.NONE
@@ -150,9 +150,8 @@ class FrequencyCap:
 class AdGroupSpec:
     """An ad group as wanted. Without `start` it may be delivered as soon as it is launched, without `end` for ever.
 
-    `budget` is NONE if, and only if, its campaign has an amount. `optimization_goal`, `billing_event`,
-    `promotion_type`, `placements` and `optimization_event` have the vendor's names (`CLICK`, `CPC`, `WEBSITE`,
-    `PLACEMENT_TIKTOK`); no `placements` means the vendor's own network alone.
+    `optimization_goal`, `billing_event`, `promotion_type`, `placements` and `optimization_event` have the vendor's
+    names (`CLICK`, `CPC`, `WEBSITE`, `PLACEMENT_TIKTOK`); no `placements` means the vendor's own network alone.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""TikTok as a provider: its user-side v2 API, joined with its API for Business for the grants of account holders.
+"""TikTok as a provider: its user-side v2 API, joined with its API for Business for account holders and advertisers.
 
 Owns everything specific to the v2 API, and the choice between the two. Knows neither callers nor rows; the registry
 calls `build`.
@@ -48,11 +48,11 @@ class TikTok:
     publishing: TikTokPublishing
     webhooks: TikTokWebhooks
     engagement: Engagement
+    ads: Ads
     client: Client
     records: Records = field(default_factory=absent)
     planner: Planner = field(default_factory=absent)
     networks: Networks = field(default_factory=absent)
-    ads: Ads = field(default_factory=absent)
     name: str = "tiktok"
     table: CapabilityTable = TABLE
 
@@ -74,11 +74,15 @@ def build(
     videos = TikTokVideos(client)
     return TikTok(
         authorization=TikTokAuthorization(client, clock),
-        authorizations={GrantKind.BUSINESS_ACCOUNT: business.authorization},
-        accounts=AccountsByKind(TikTokAccounts(client), business.accounts),
+        authorizations={
+            GrantKind.BUSINESS_ACCOUNT: business.authorization,
+            GrantKind.ADVERTISER: business.advertiser_authorization,
+        },
+        accounts=AccountsByKind(TikTokAccounts(client), business.accounts, business.advertiser_accounts),
         videos=VideosByKind(videos, business.videos),
         publishing=TikTokPublishing(client, videos),
         webhooks=TikTokWebhooks(client.config, business.client.config),
         engagement=business.engagement,
+        ads=business.ads,
         client=client,
     )
