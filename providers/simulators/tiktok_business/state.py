@@ -10,6 +10,7 @@ from providers.simulators.tiktok import state
 from providers.simulators.tiktok.publications import Post
 from providers.simulators.tiktok.users import SimUser
 from providers.simulators.tiktok_business.accounts import SimAccount, SimComment, SimVideo, first_accounts
+from providers.simulators.tiktok_business.ads.state import Marketing
 from providers.simulators.tiktok_business.config import SCOPES, SimulatorConfig
 from providers.simulators.tiktok_business.grants import Grants
 from providers.simulators.tiktok_business.limits import Windows
@@ -33,9 +34,15 @@ class Vendor(state.Vendor):
         self.tokens = Grants(self.config, self.entropy)
         self.grants = self.tokens
         self.app_windows = Windows(self.config)
+        self.marketing = Marketing(self.config, self.entropy, self.now)
         self.subscriptions: dict[str, str] = {}
         # What was written through the API, in order: the tests' proof that nothing was written twice.
         self.written: list[tuple[str, str, str]] = []
+
+    def settle(self) -> None:
+        """Apply everything that is due; money is spent until now."""
+        super().settle()
+        self.marketing.settle()
 
     @property
     def account(self) -> SimAccount:
