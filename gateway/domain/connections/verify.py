@@ -17,6 +17,7 @@ import structlog
 from gateway.domain import idempotency
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import profiles, sync
+from gateway.domain.ads import accounts as ad_accounts
 from gateway.domain.concurrency import take_turns
 from gateway.domain.connections import agencies, read
 from gateway.domain.context import ConnectionView, Domain
@@ -35,6 +36,7 @@ from providers.errors import (
 from providers.errors import NotFound as NotFoundThere
 from providers.interface import Authorization, Provider, authorization_of
 from providers.models.accounts import LinkedAccount, Profile, ProfilePart
+from providers.models.ads import AdAccount
 from providers.models.grants import GrantKind
 from storage import connections, tokens
 from storage.connections import ConnectionRow
@@ -72,6 +74,7 @@ class _Findings:
     fetch_time: datetime
     profile: Profile | None = None
     accounts: tuple[LinkedAccount, ...] | None = None
+    ad_accounts: tuple[AdAccount, ...] | None = None
     found_settings: dict[str, str] = field(default_factory=dict)
     next_after: timedelta = INTERVAL
     no_user: ProviderError | None = None
@@ -127,6 +130,8 @@ async def _unschedule(domain: Domain, location: str, connection: str) -> None:
 async def _call_vendor(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
     if row.grant_kind == GrantKind.COMPANY:
         return await _list_sub_accounts(domain, row, background)
+    if row.grant_kind == GrantKind.ADVERTISER:
+        return await _list_ad_accounts(domain, row, background)
     provider = domain.providers[row.provider]
     table = provider.table
     kind = row.grant_kind
@@ -195,6 +200,15 @@ async def _list_sub_accounts(domain: Domain, row: ConnectionRow, background: boo
     return found
 
 
+async def _list_ad_accounts(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
+    """Prove an advertiser's grant by listing the ad accounts that it reaches."""
+    found = _Findings({}, {}, frozenset(), domain.clock())
+    access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
+    facet = domain.providers[row.provider].ads
+    found.ad_accounts = await _try(found, "can_manage_ads", lambda: facet.ad_accounts(access))
+    return found
+
+
 async def _try(found: _Findings, capability: str, call: Callable[[], Awaitable[Any]]) -> Any:
     """Return the result of one call, None after recording what its error says about the capability."""
     try:
@@ -233,6 +247,8 @@ async def _save(domain: Domain, row: ConnectionRow, found: _Findings) -> Connect
         if found.accounts is not None:
             # Ignored if an account was attached or detached meanwhile: that saved a newer list.
             await sync.save(domain, tx, row, found.accounts, found.fetch_time)
+        if found.ad_accounts is not None:
+            await ad_accounts.save(domain, tx, row, found.ad_accounts, found.fetch_time)
         values = _values(found, now)
         if not found.found_settings.items() <= current.provider_settings.items():
             # Settings that were stored meanwhile win.
