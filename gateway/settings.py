@@ -142,7 +142,8 @@ class Settings(BaseSettings):
         "https://www.tiktok.com/v2/auth/authorize/", description="The consent page for account holders."
     )
     tiktok_advertiser_authorize_url: str = Field(
-        "https://business-api.tiktok.com/portal/auth", description="The consent page for advertisers; not used yet."
+        "https://business-api.tiktok.com/portal/auth",
+        description="The consent page for advertisers, of the same application.",
     )
     tiktok_business_scopes: Names = Field(
         (),

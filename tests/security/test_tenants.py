@@ -143,10 +143,10 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
         if error is not None:
             refused[method] = reason_of(without_id(error))
 
-    # An ad goes with its ad group. A grant of TikTok's is one account, a made-up code is no code and a made-up cursor no cursor, a queued post cannot
-    # be retried, one that was called back not changed, a complete upload takes no more bytes, what a post needs stays,
-    # a video is no file of posts, an import that failed cannot be finalized, a post that is not out has no figures, and
-    # after a disconnect, which comes first, no comment can be deleted.
+    # An ad goes with its ad group, a grant of TikTok's is one account, a made-up code is no code and a made-up cursor
+    # no cursor, a queued post cannot be retried, one that was called back not changed, a complete upload takes no more
+    # bytes, what a post needs stays, a video is no file of posts, an import that failed cannot be finalized, a post
+    # that is not out has no figures, and after a disconnect, which comes first, no comment can be deleted.
     expected = {
         **dict.fromkeys(NETWORKS | UNABLE, "CAPABILITY_MISSING"),
         **dict.fromkeys(UNADVERTISED, "SCOPE_NOT_GRANTED"),

@@ -130,8 +130,6 @@ async def _unschedule(domain: Domain, location: str, connection: str) -> None:
 async def _call_vendor(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
     if row.grant_kind == GrantKind.COMPANY:
         return await _list_sub_accounts(domain, row, background)
-    if row.grant_kind == GrantKind.ADVERTISER:
-        return await _list_ad_accounts(domain, row, background)
     provider = domain.providers[row.provider]
     table = provider.table
     kind = row.grant_kind
@@ -149,6 +147,8 @@ async def _call_vendor(domain: Domain, row: ConnectionRow, background: bool) -> 
             if metrics and page is not None and any(each.metrics is None for each in page.videos):
                 # The vendor lists without metrics what it no longer gives them of.
                 found.capabilities[name] = False
+    if found.capabilities["can_manage_ads"] and found.unanswered is None:
+        found.ad_accounts = await _try(found, "can_manage_ads", lambda: provider.ads.ad_accounts(access))
     if found.unanswered is None and found.refused is None:
         await _find_settings(found, authorization_of(provider, kind), access)
     return found
@@ -197,15 +197,6 @@ async def _list_sub_accounts(domain: Domain, row: ConnectionRow, background: boo
         found.refused = error
     except ProviderError as error:
         found.unanswered = error
-    return found
-
-
-async def _list_ad_accounts(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
-    """Prove an advertiser's grant by listing the ad accounts that it reaches."""
-    found = _Findings({}, {}, frozenset(), domain.clock())
-    access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
-    facet = domain.providers[row.provider].ads
-    found.ad_accounts = await _try(found, "can_manage_ads", lambda: facet.ad_accounts(access))
     return found
 
 

@@ -155,5 +155,5 @@ async def simulated() -> AsyncIterator[Simulated]:
 
 SETUPS = (
     Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),
-    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.TIME}), advertising),
+    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.MONEY}), advertising),
 )
