@@ -1,4 +1,4 @@
-"""TikTok's API for Business as it serves account holders: grants, profiles, insights, videos, comments, posts.
+"""TikTok's API for Business: grants, profiles, insights, videos, comments, posts; and ads of advertisers.
 
 Owns everything specific to that API. Knows neither callers nor rows, nor TikTok's v2 API: `providers/tiktok` joins the
 two.
@@ -12,6 +12,9 @@ from typing import Any
 from providers.http.client import Clients
 from providers.tiktok_business import config
 from providers.tiktok_business.accounts import BusinessAccounts
+from providers.tiktok_business.ads.facet import MarketingAds
+from providers.tiktok_business.ads.profile import AdvertiserAccounts
+from providers.tiktok_business.advertiser_authorization import AdvertiserAuthorization
 from providers.tiktok_business.authorization import BusinessAuthorization, RedirectError
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.engagement import BusinessEngagement
@@ -28,6 +31,9 @@ class Business:
     videos: BusinessVideos
     publishing: BusinessPublishing
     engagement: BusinessEngagement
+    advertiser_authorization: AdvertiserAuthorization
+    advertiser_accounts: AdvertiserAccounts
+    ads: MarketingAds
     client: Client
 
 
@@ -47,5 +53,8 @@ def build(
         videos=videos,
         publishing=BusinessPublishing(client, videos),
         engagement=BusinessEngagement(client),
+        advertiser_authorization=AdvertiserAuthorization(client, clock, redirect_error),
+        advertiser_accounts=AdvertiserAccounts(client),
+        ads=MarketingAds(client),
         client=client,
     )

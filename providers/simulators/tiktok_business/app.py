@@ -1,4 +1,4 @@
-"""TikTok's API for Business as one ASGI app: the consent page and the Accounts API.
+"""TikTok's API for Business as one ASGI app: the consent pages, the Accounts API and the Marketing API.
 
 Owns: the routes, how errors become responses, and the bodies of injected faults. Knows no rule.
 """
@@ -21,6 +21,8 @@ from providers.simulators.faults import Fault
 from providers.simulators.tiktok import consent
 from providers.simulators.tiktok.state import system_clock
 from providers.simulators.tiktok_business import comments, control, oauth, publishing, reading, subscriptions, wire
+from providers.simulators.tiktok_business.ads import oauth as advertisers
+from providers.simulators.tiktok_business.ads.endpoints import ENDPOINTS as MARKETING
 from providers.simulators.tiktok_business.config import SimulatorConfig
 from providers.simulators.tiktok_business.errors import MESSAGES, VendorError
 from providers.simulators.tiktok_business.state import Vendor
@@ -49,6 +51,7 @@ ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Respon
     ("POST", "/business/webhook/update/"): ("webhook.update", subscriptions.update),
     ("GET", "/business/webhook/list/"): ("webhook.list", subscriptions.show),
     ("POST", "/business/webhook/delete/"): ("webhook.delete", subscriptions.delete),
+    **MARKETING,
 }
 
 
@@ -66,7 +69,8 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
 def _routes() -> list[Route]:
     return [
         Route("/v2/auth/authorize/", consent.authorize, methods=["GET"]),
-        Route("/_sim/consent", consent.decide, methods=["POST"]),
+        Route("/portal/auth", advertisers.authorize, methods=["GET"]),
+        Route("/_sim/consent", advertisers.decide, methods=["POST"]),
         *(Route(BASE + path, endpoint, methods=[method]) for (method, path), (_, endpoint) in ENDPOINTS.items()),
         *control_routes(control.CONTROLS),
     ]

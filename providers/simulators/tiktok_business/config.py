@@ -44,5 +44,14 @@ class SimulatorConfig(config.SimulatorConfig):
     profile_needs_stats: bool = False
     # How many days the daily values are behind.
     days_behind: int = 2
+    # How long the review of an ad takes, and until an uploaded video can be used.
+    review_seconds: float = 3_600
+    transcoding_seconds: float = 60
+    # What one ad that is shown spends in an hour, in its account's currency.
+    spend_per_hour: float = 1.5
+    # Whether campaigns are created switched on whatever is asked for, as was documented for apps without an allowlist.
+    ignore_disable: bool = False
+    # Fields of ad objects that are dropped without a word.
+    dropped: tuple[str, ...] = ()
     # The longest comment, in characters.
     comment_length: int = 1_200

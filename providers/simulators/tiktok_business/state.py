@@ -13,6 +13,7 @@ from providers.simulators.tiktok_business.accounts import SimAccount, SimComment
 from providers.simulators.tiktok_business.config import SCOPES, SimulatorConfig
 from providers.simulators.tiktok_business.grants import Grants
 from providers.simulators.tiktok_business.limits import Windows
+from providers.simulators.tiktok_business.marketing.state import Marketing
 from providers.simulators.tiktok_business.webhooks import WebhookSender
 
 
@@ -33,11 +34,17 @@ class Vendor(state.Vendor):
         self.tokens = Grants(self.config, self.entropy)
         self.grants = self.tokens
         self.app_windows = Windows(self.config)
+        self.marketing = Marketing(self.config, self.entropy, self.now)
         self.subscriptions: dict[str, str] = {}
         # The only posts whose comments are told; none: all.
         self.told_posts: list[str] = []
         # What was written through the API, in order: the tests' proof that nothing was written twice.
         self.written: list[tuple[str, str, str]] = []
+
+    def settle(self) -> None:
+        """Apply everything that is due; money is spent until now."""
+        super().settle()
+        self.marketing.settle()
 
     @property
     def account(self) -> SimAccount:

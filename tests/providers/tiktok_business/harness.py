@@ -27,6 +27,7 @@ from providers.tiktok_business.capabilities import OPTIONAL_SCOPES, PLATFORM, SC
 from tests.fixtures.consent import decide
 from tests.providers.conformance.harness import ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power, Setup
 from tests.providers.faking import NOW, VERIFIER, Line, Renewing
+from tests.providers.tiktok_business.ads_harness import ADS_TABLE, advertising
 
 PUBLIC = PostOptions(privacy_level=PrivacyLevel.PUBLIC)
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
@@ -178,4 +179,7 @@ async def simulated() -> AsyncIterator[Simulated]:
     await provider.close()
 
 
-SETUPS = (Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),)
+SETUPS = (
+    Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),
+    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.MONEY}), advertising),
+)

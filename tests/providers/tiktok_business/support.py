@@ -4,6 +4,7 @@ Owns literal answers in TikTok's format. Knows nothing of the provider's code bu
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from providers.models.engagement import AccountRef
 from providers.models.grants import AccessToken, GrantKind
 from providers.models.secret import Secret
 from providers.tiktok import TikTok, build
+from providers.tiktok_business.ads.capabilities import SCOPES as ADS_SCOPES
 from providers.tiktok_business.capabilities import SCOPES
 from tests.providers import faking
 from tests.providers.faking import NOW, Answering, FakeVendor
@@ -48,10 +50,21 @@ def query(request: httpx.Request) -> dict[str, str]:
 class FakeAccess(faking.FakeAccess):
     """An Access to the grant of an account holder, with all scopes unless some are named."""
 
-    all_scopes, prefix = SCOPES, "act.canary-business"
+    all_scopes: tuple[str, ...] = SCOPES
+    prefix = "act.canary-business"
 
     async def token(self) -> AccessToken:
         """Return the current token."""
         value, expire_time = Secret(f"{self.prefix}-{self.version}"), NOW + timedelta(hours=24)
         kind = GrantKind.BUSINESS_ACCOUNT
         return AccessToken(value, self.version, self.scopes, expire_time, subject="biz-1", kind=kind)
+
+
+class AdsAccess(FakeAccess):
+    """An Access to the grant of an advertiser."""
+
+    all_scopes = ADS_SCOPES
+
+    async def token(self) -> AccessToken:
+        """Return the current token."""
+        return replace(await super().token(), kind=GrantKind.ADVERTISER)
