@@ -41,6 +41,11 @@ POSTS = 6
 TROUBLE = SPREAD + 40.0
 """Seconds after which the world heals."""
 
+FROZEN = 5.0, 38.0
+"""Seconds for which a process is frozen: longer than a lease, and so that a submit that was announced 20 s ago is still
+made before it is believed to be lost, by clocks that are not the same.
+"""
+
 PATIENCE = 5400.0
 """Seconds after that in which everything must be finished."""
 
@@ -134,6 +139,8 @@ class Run:
             return
         if faults.happens("death anywhere") and self._may_die(node := faults.rng.choice(world.nodes)):
             world.bury(node)
+        elif faults.happens("process frozen") and self._may_die(node := faults.rng.choice(world.nodes)):
+            self.loop.freeze(node, faults.rng.uniform(*FROZEN))
         elif faults.happens("connection cut"):
             self._cut(faults.rng.choice(world.nodes), 1)
         elif faults.happens("database away"):
