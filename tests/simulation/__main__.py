@@ -19,13 +19,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 # isort: off
 import tests.simulation.loop  # noqa: F401 - before everything that binds the time
 
 # isort: on
 import psycopg
+from psycopg import sql
 
 from storage.embedded import start_embedded
 from tests.fixtures import reaper
@@ -91,7 +92,9 @@ def child(options: argparse.Namespace) -> int:
                 with plants.planted(options.plant):
                     print(json.dumps(asdict(one(seed, url))), flush=True)
                 os._exit(0)
-            os.waitpid(pid, 0)
+            if os.waitpid(pid, 0)[1]:
+                # It has said why, and to nobody if the process that started this one is gone.
+                return 1
     return 0
 
 
@@ -119,6 +122,10 @@ async def server() -> AsyncIterator[str]:
         url = running.url.rpartition("/")[0]
         with psycopg.connect(running.url, autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
+            # The same password: every connection of every node would work for milliseconds to prove that it knows it.
+            admin.execute("SET scram_iterations = 1")
+            password = sql.Literal(urlsplit(running.url).password or "")
+            admin.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
         await migrated(f"{url}/{TEMPLATE}")
         with psycopg.connect(f"{url}/{TEMPLATE}", autocommit=True) as made:
             made.execute(SCHEMA)
