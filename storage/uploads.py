@@ -50,8 +50,8 @@ STEP = 64 * 1024**2
 uploads.
 """
 
-# In the words of the index: PostgreSQL would not know that parameters mean the same. Counted, because for one that
-# exists # it may read posts in another order until it meets it.
+# In the words of the index: PostgreSQL would not know that parameters mean the same. Counted, because it may look for
+# one that exists in another order.
 _needing = select(func.count()).select_from(PostRow).where(literal_column(f"posts.{IS_UNFINISHED}", Boolean))
 
 
