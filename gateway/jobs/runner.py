@@ -88,6 +88,7 @@ class Jobs:
         publish.register(self._app, self._domain, lambda: self._stopping)
         webhook_task.register(self._app, self._domain)
         self._steps.start()
+        self._webhooks.start()
         config = self._config
         self._tasks = [
             self._loop(

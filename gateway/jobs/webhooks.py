@@ -25,7 +25,7 @@ class Webhooks:
     """
 
     def __init__(self, domain: Domain, concurrency: int, *, stopping: Callable[[], bool], share: float = SHARE) -> None:
-        """Hear of deliveries; none is applied before `take_due`."""
+        """Nothing is applied before `start`."""
         self._domain = domain
         self._stopping = stopping
         self.places = FairPlaces(concurrency, share=share)
@@ -33,7 +33,11 @@ class Webhooks:
         self._left = False
         self.woken = asyncio.Event()
         """Set when deliveries may be due."""
-        self.close = domain.listener.subscribe(webhooks.TOPIC, lambda _: self.woken.set())
+        self._unheard: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Hear of deliveries from now on."""
+        self._unheard = self._domain.listener.subscribe(webhooks.TOPIC, lambda _: self.woken.set())
 
     async def take_due(self) -> None:
         """Begin to apply the deliveries that are due, as far as it is their turn."""
@@ -59,7 +63,7 @@ class Webhooks:
 
     async def stop(self, grace_seconds: float) -> None:
         """Let those that are being applied end; one that takes longer is cancelled, and is due again later."""
-        self.close()
+        self._unheard()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
             for task in late:

@@ -49,6 +49,7 @@ async def applying(stage: Stage) -> AsyncIterator[Webhooks]:
             webhooks.woken.clear()
             await webhooks.take_due()
 
+    webhooks.start()
     webhooks.woken.set()
     looking = asyncio.create_task(look())
     try:
