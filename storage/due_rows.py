@@ -1,7 +1,7 @@
 """Rows that are due, found fairly: of each agency that has any, some of each of its locations.
 
-Owns the statement, whose cost grows with agencies that have anything that becomes due at some time, and with the
-locations of those that have something due, never with how much they have; and the places that are taken for the rows.
+Owns the statements, whose cost grows with the agencies and locations that have something due, and neither with how much
+they have nor with those that have something due later; and the places that are taken for the rows.
 Who of them has a turn is decided in `fair.py`; that no other replica takes the same row, by who leases it.
 """
 
@@ -15,21 +15,32 @@ from sqlalchemy import Index, text
 
 from storage import direct
 from storage.database import Transaction
-from storage.fair import FairPlaces, Tenant
+from storage.fair import FairPlaces, Tenant, Turns
 
 STEPS = 500
 """How many locations of an agency are looked at, at most: many may have only what is due later."""
 
+FEW = 64
+"""How many rows may be due so that all of them are read: as a rule there are no more."""
+
+AGENCIES = 500
+"""How many agencies are looked at, at most, when there are more: those after them are with the next look."""
+
+_FEW = """
+SELECT agency, {location}, {id}, {meets} FROM {table}
+WHERE {due} IS NOT NULL AND {due} <= :now ORDER BY {due} LIMIT :few
+"""
+
 _FIND = """
 WITH RECURSIVE agencies AS (
-    (SELECT agency, {due} AS due FROM {table} WHERE {part} ORDER BY agency, {due} LIMIT 1)
+    (SELECT agency, {due} AS due, 1 AS number FROM {table} WHERE {part}{after} ORDER BY agency, {due} LIMIT 1)
     UNION ALL
-    SELECT following.agency, following.due FROM agencies, LATERAL (
+    SELECT following.agency, following.due, number + 1 FROM agencies, LATERAL (
         SELECT agency, {due} AS due FROM {table} WHERE {part} AND agency > agencies.agency ORDER BY agency, {due}
         LIMIT 1
-    ) AS following
+    ) AS following WHERE number < :number
 )
-SELECT agencies.agency, found.location, found.id FROM agencies
+SELECT 0 AS kind, found.half, agencies.agency, found.location, found.id, found.due FROM agencies
 LEFT JOIN unnest(CAST(:agencies AS text[]), CAST(:served AS text[])) AS last(agency, location) USING (agency),
 LATERAL (
     WITH RECURSIVE walk(half, location, due, found, steps) AS (
@@ -61,7 +72,10 @@ LATERAL (
     ORDER BY agency, {due} LIMIT :most)
 ) AS found
 WHERE agencies.due <= :now
-ORDER BY agencies.agency, found.half, found.location, found.due
+UNION ALL
+-- Where the next look goes on, if there may be more of them.
+SELECT 1, NULL, agency, NULL, NULL, NULL FROM agencies WHERE number = :number
+ORDER BY 1, 3, 2, 4, 6
 """
 
 
@@ -85,10 +99,17 @@ class DueRows:
         return f"{self.due} IS NOT NULL" + (f" AND {self.condition}" if self.condition else "")
 
     @property
-    def statement(self) -> str:
-        """The SQL of `find`."""
-        columns = {"table": self.table, "due": self.due, "location": self.location, "id": self.id, "part": self.part}
-        return _FIND.format(**columns)
+    def few(self) -> str:
+        """The SQL that reads the longest due of all rows of the table, and whether each is one of these."""
+        return _FEW.format(**self._columns, meets=self.condition or "TRUE")
+
+    def walk(self, *, go_on: bool = False) -> str:
+        """Return the SQL that goes from agency to agency: with `go_on` from the one where a look has ended."""
+        return _FIND.format(**self._columns, part=self.part, after=" AND agency > :after" if go_on else "")
+
+    @property
+    def _columns(self) -> dict[str, str]:
+        return {"table": self.table, "due": self.due, "location": self.location, "id": self.id}
 
     def indexes(self) -> tuple[Index, Index]:
         """Return the indexes of the statement."""
@@ -99,21 +120,40 @@ class DueRows:
         )
 
     async def find(
-        self, tx: Transaction, now: datetime, most: int, last: dict[str, str] | None = None
+        self, tx: Transaction, now: datetime, most: int, turns: Turns | None = None
     ) -> list[tuple[Tenant, str]]:
-        """Return tenants and ids of rows that are due, up to `most` of each agency's locations, those after the
-        location that was served `last` first, and within a location the longest due first.
+        """Return tenants and ids of rows that are due: all of them if they are few, and otherwise up to `most` of each
+        agency's locations. Of an agency come first those after the location that was served last, and within a location
+        the longest due.
         """
-        last = last or {}
-        served = {"agencies": list(last), "served": list(last.values())}
-        found = await direct.run(tx, _find(self), {"now": now, "most": most, "steps": STEPS, **served})
+        turns = turns or Turns()
+        oldest = await (await direct.run(tx, _few(self), {"now": now, "few": FEW + 1})).fetchall()
+        found = [(Tenant(agency, location), str(id)) for agency, location, id, meets in oldest if meets]
+        if len(oldest) > FEW:
+            # The oldest too, lest anybody waits until all agencies have been looked at.
+            found = [*await self._walk(tx, now, most, turns), *found]
+        else:
+            found.sort(key=lambda row: (row[0].agency, row[0].location <= turns.last.get(row[0].agency, ""), row[0]))
         # Once each, where it came first.
-        return list(dict.fromkeys((Tenant(agency, location), id) for agency, location, id in await found.fetchall()))
+        return list(dict.fromkeys(found))
+
+    async def _walk(self, tx: Transaction, now: datetime, most: int, turns: Turns) -> list[tuple[Tenant, str]]:
+        """Look at the agencies after those of the look before, and note in `turns` where the next one goes on."""
+        values = {"now": now, "most": most, "steps": STEPS, "number": AGENCIES, "after": turns.looked}
+        values |= {"agencies": list(turns.last), "served": list(turns.last.values())}
+        rows = await (await direct.run(tx, _walk(self, turns.looked is not None), values)).fetchall()
+        turns.looked = next((agency for kind, _, agency, *_ in rows if kind), None)
+        return [(Tenant(agency, location), id) for kind, _, agency, location, id, _ in rows if not kind]
 
 
 @lru_cache
-def _find(rows: DueRows) -> str:
-    return direct.compiled(text(rows.statement))
+def _few(rows: DueRows) -> str:
+    return direct.compiled(text(rows.few))
+
+
+@lru_cache
+def _walk(rows: DueRows, go_on: bool) -> str:
+    return direct.compiled(text(rows.walk(go_on=go_on)))
 
 
 @dataclass(slots=True)

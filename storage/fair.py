@@ -56,10 +56,13 @@ class _Flows:
 
 
 class Turns:
-    """The turns that agencies had, and within each agency its locations; `last` is who of each agency had one last."""
+    """The turns that agencies had, and within each agency its locations; `last` is who of each agency had one last, and
+    `looked` the agency where the last look for what is due has ended, None at the end of all.
+    """
 
     def __init__(self) -> None:
         """Begin with nobody having had one."""
+        self.looked: str | None = None
         self._forget()
 
     def _forget(self) -> None:

@@ -23,9 +23,9 @@ from storage.database import Transaction, normalize, raw_connection
 from storage.engine import PatientConnection
 
 POOL = 2
-WORKERS = 2
+WORKERS = 1
 CONNECTIONS = POOL + WORKERS
-"""How many connections a process that runs jobs keeps for the queue: a pool, and one on which each worker listens."""
+"""How many connections a process that runs jobs keeps for the queue: a pool, and one on which its worker listens."""
 
 # Never opened: it only writes jobs through connections that are passed to it.
 _ENQUEUER = App(connector=PsycopgConnector())

@@ -48,6 +48,7 @@ UNFINISHED = (
     PostState.PROCESSING,
     PostState.CANCELLING,
 )
+IS_UNFINISHED = "state IN ({})".format(", ".join(f"'{state}'" for state in UNFINISHED))
 _HANDED_OVER = "state IN ('QUEUED', 'TRANSFERRING')"
 HAND_OVERS = DueRows("posts", "due_at", condition=_HANDED_OVER, name="_hand_overs")
 """The posts whose next step submits or transfers them."""
@@ -81,6 +82,14 @@ class PostRow(SQLModel, table=True):
             postgresql_where=text("provider_post_id <> ''"),
         ),
         Index("posts_by_provider_post_ids", "provider_post_ids", postgresql_using="gin"),
+        Index(
+            "posts_by_upload",
+            "uploads",
+            postgresql_using="gin",
+            postgresql_where=text(IS_UNFINISHED),
+            # A list of what is not in the index yet would be read with each look.
+            postgresql_with={"fastupdate": "off"},
+        ),
         Index("posts_scheduled", "location", "schedule_time", "id", postgresql_where=text("schedule_time IS NOT NULL")),
     )
 

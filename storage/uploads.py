@@ -10,13 +10,14 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     ColumnElement,
     Index,
     Select,
+    Text,
     and_,
-    any_,
     bindparam,
     case,
     column,
@@ -38,7 +39,7 @@ from storage import agencies, direct, rows
 from storage.database import Transaction, advisory_lock
 from storage.errors import NotFound
 from storage.locations import keep, locations_of
-from storage.posts import UNFINISHED, PostRow
+from storage.posts import IS_UNFINISHED, PostRow
 from storage.states import UploadState
 from storage.types import json_or_null, state_field, time_field
 
@@ -49,6 +50,10 @@ STEP = 64 * 1024**2
 """An upload of unknown size reserves room in steps of this many bytes, so that few of its parts need a new sum over all
 uploads.
 """
+
+# In the words of the index: PostgreSQL would not know that parameters mean the same. Counted, because it may look for
+# one that exists in another order.
+_needing = select(func.count()).select_from(PostRow).where(literal_column(f"posts.{IS_UNFINISHED}", Boolean))
 
 
 class UploadRow(SQLModel, table=True):
@@ -314,12 +319,8 @@ async def _drop_parts(tx: Transaction, location: str, upload: str) -> list[str]:
 
 async def in_use(tx: Transaction, location: str, upload: str) -> bool:
     """Return whether an unfinished post still needs the upload."""
-    return await rows.any_match(
-        tx,
-        col(PostRow.location) == location,
-        literal(upload) == any_(col(PostRow.uploads)),
-        col(PostRow.state).in_(UNFINISHED),
-    )
+    names = col(PostRow.uploads).op("@>", is_comparison=True)(literal([upload], ARRAY(Text)))
+    return bool((await tx.execute(_needing.where(col(PostRow.location) == location, names))).scalar_one())
 
 
 async def extend(tx: Transaction, location: str, ids: Sequence[str], until: datetime) -> None:
@@ -357,16 +358,13 @@ async def expired(
 
     With `lock` they are locked; check `in_use` for each then, because a post may have been created since.
     """
-    needed = exists().where(
-        col(PostRow.location) == col(UploadRow.location),
-        text("uploads.id = ANY(posts.uploads)"),
-        col(PostRow.state).in_(UNFINISHED),
-    )
+    names = text("posts.uploads @> ARRAY[CAST(uploads.id AS text)]")
+    needed = _needing.where(col(PostRow.location) == col(UploadRow.location), names).scalar_subquery()
     unused = and_(col(UploadRow.release_time).is_(None), col(UploadRow.expire_time) <= now)
     over = or_(unused, col(UploadRow.release_time) <= released)
     query = (
         select(UploadRow)
-        .where(over, col(UploadRow.state).in_(STORED), ~needed, ~_may_be_fetched(now))
+        .where(over, col(UploadRow.state).in_(STORED), needed == 0, ~_may_be_fetched(now))
         .order_by(col(UploadRow.expire_time))
         .limit(limit)
     )

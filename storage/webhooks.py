@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Index, bindparam, delete, func, literal_column, select, text, update
+from sqlalchemy import Index, bindparam, delete, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
@@ -17,7 +17,8 @@ from storage.database import Transaction
 from storage.due_rows import DueRows
 from storage.types import agency_field, time_field
 
-MAX_COUNTED = 1000
+TOPIC = "webhook"
+"""The topic of the notification that a delivery is due."""
 
 UNKNOWN_PUBLISH = "unknown_publish"
 """The outcome of a delivery about a publish that was not known here at the time."""
@@ -53,8 +54,8 @@ class WebhookRow(SQLModel, table=True):
     agency: str = agency_field()
 
 
-async def insert(tx: Transaction, row: WebhookRow) -> int | None:
-    """Store a delivery, and return how many of its agency were waiting before it; None when it is a duplicate.
+async def insert(tx: Transaction, row: WebhookRow) -> bool:
+    """Store a delivery; return False when it is a duplicate.
 
     When two transactions store the same one at once, the second waits for the first and returns False.
     """
@@ -62,14 +63,9 @@ async def insert(tx: Transaction, row: WebhookRow) -> int | None:
         pg_insert(WebhookRow)
         .values(**row.model_dump())
         .on_conflict_do_nothing(index_elements=["provider", "dedupe_key"])
-        .returning(col(WebhookRow.agency))
+        .returning(col(WebhookRow.id))
     )
-    agency = (await tx.execute(statement)).scalar_one_or_none()
-    if agency is None:
-        return None
-    waiting = select(col(WebhookRow.id)).where(col(WebhookRow.agency) == agency, col(WebhookRow.due_at).is_not(None))
-    counted = select(func.count()).select_from(waiting.limit(MAX_COUNTED).subquery())
-    return int((await tx.execute(counted)).scalar_one()) - 1
+    return (await tx.execute(statement)).scalar_one_or_none() is not None
 
 
 async def find(tx: Transaction, id: str) -> WebhookRow | None:
@@ -95,14 +91,6 @@ async def put_off(tx: Transaction, id: str, due_at: datetime) -> None:
         update(WebhookRow)
         .where(col(WebhookRow.id) == id, col(WebhookRow.due_at).is_not(None))
         .values(due_at=due_at, tries=WebhookRow.tries + 1)
-    )
-    await tx.execute(statement)
-
-
-async def wake(tx: Transaction, id: str, now: datetime) -> None:
-    """Make a delivery due now unless it was already applied."""
-    statement = (
-        update(WebhookRow).where(col(WebhookRow.id) == id, col(WebhookRow.due_at).is_not(None)).values(due_at=now)
     )
     await tx.execute(statement)
 

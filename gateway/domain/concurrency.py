@@ -63,7 +63,7 @@ async def take_turns(
 
     async def begin() -> bool:
         async with db.read() as tx:
-            found = await due.find(tx, now(), 2 * places.size + 1, places.turns.last)
+            found = await due.find(tx, now(), 2 * places.size + 1, places.turns)
         new = [(tenant, id) for tenant, id in found if (tenant.location, id) not in seen]
         with reserving(places, new) as reserved:
             mine: list[tuple[str, str]] = []

@@ -23,6 +23,7 @@ from gateway.jobs import webhooks as webhook_task
 from gateway.jobs.clock_watch import ClockWatch
 from gateway.jobs.deliveries import Deliveries
 from gateway.jobs.steps import Steps
+from gateway.jobs.webhooks import Webhooks
 from storage.fair import SHARE
 from storage.jobs import queue
 from storage.places import Kind, work_for
@@ -73,6 +74,7 @@ class Jobs:
         self._swept = 0.0
         self._clock = ClockWatch(domain.clock)
         self._steps = Steps(domain, config.concurrency, stopping=lambda: self._stopping, share=config.share)
+        self._webhooks = Webhooks(domain, config.concurrency, stopping=lambda: self._stopping, share=config.share)
 
     @property
     def healthy(self) -> bool:
@@ -87,11 +89,14 @@ class Jobs:
         publish.register(self._app, self._domain, lambda: self._stopping)
         webhook_task.register(self._app, self._domain)
         self._steps.start()
+        self._webhooks.start()
         config = self._config
         self._tasks = [
-            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, publish_queue.HAND_OVERS)),
-            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE)),
-            self._loop("due", 0.0, self._due),
+            self._loop(
+                "earlier", 1.0, lambda: self._work(publish_queue.POLLS, publish_queue.HAND_OVERS, deliveries.QUEUE)
+            ),
+            self._loop("due", 0.0, lambda: self._when(self._steps.woken, self._steps.take_due)),
+            self._loop("webhooks", 0.0, lambda: self._when(self._webhooks.woken, self._webhooks.take_due)),
             self._loop("leases", config.heartbeat, self._steps.renew),
             self._loop("sweep", config.sweep, self._sweep),
             self._loop("refreshes", config.connections, self._domain.tokens.renew_due),
@@ -116,7 +121,9 @@ class Jobs:
         self._stopping = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(self._steps.stop(grace_seconds), self._stop_loops(grace_seconds))
+        await asyncio.gather(
+            self._steps.stop(grace_seconds), self._webhooks.stop(grace_seconds), self._stop_loops(grace_seconds)
+        )
         if self._app is not None:
             await self._app.close_async()
             self._app = None
@@ -165,18 +172,18 @@ class Jobs:
             await sweep.recover_from_clock_step(self._domain, observed=self._clock.has_looked)
         # Only after that: a step is not forgotten because the database did not answer.
         self._clock.look()
-        await sweep.due(self._domain, self._steps.take_due, self._endpoints_due)
+        await sweep.due(self._domain, self._steps.take_due, self._webhooks.woken.set, self._endpoints_due)
         self._swept = time.monotonic()
 
     def _endpoints_due(self) -> None:
         if self._deliveries is not None:
             self._deliveries.look()
 
-    async def _due(self) -> None:
-        """Take up posts as soon as it is known that some are due."""
-        await self._steps.woken.wait()
-        self._steps.woken.clear()
-        await self._steps.take_due()
+    async def _when(self, woken: asyncio.Event, take_due: Callable[[], Awaitable[None]]) -> None:
+        """Take up what is due as soon as it is known that something is."""
+        await woken.wait()
+        woken.clear()
+        await take_due()
 
     async def _stalled(self) -> None:
         if self._app is not None:

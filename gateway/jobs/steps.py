@@ -15,12 +15,13 @@ import structlog
 
 from gateway.domain.context import Domain
 from gateway.domain.leases import TOPIC, Held, Key, Lane, lane_of
-from gateway.domain.publishing import queue, step
+from gateway.domain.publishing import batch_status, queue, step
 from gateway.domain.publishing.submit import Known
 from storage import posts
 from storage.database import DatabaseUnavailable
 from storage.fair import SHARE, FairPlaces, Tenant
 from storage.places import Kind, work_for, work_in
+from storage.posts import PostRow
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Steps:
         self._stopping = stopping
         self.places = {lane: FairPlaces(concurrency, share=share) for lane in Lane}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._polls: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._timers: dict[Key, tuple[asyncio.TimerHandle, Held]] = {}
         self._context = Context()
         # What waits for a place, by its number among all that did.
@@ -69,7 +71,7 @@ class Steps:
             timer.cancel()
         self._timers.clear()
         await self._let_end(grace_seconds)
-        late = list(self._tasks.values())
+        late = [*self._tasks.values(), *self._polls.values()]
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -79,8 +81,8 @@ class Steps:
         """Wait for the steps under way, whose leases must not be over before they are."""
         loop, pause = asyncio.get_running_loop(), self._leases.length.total_seconds() / RENEWALS
         end = loop.time() + grace_seconds
-        while self._tasks and (left := end - loop.time()) > 0:
-            await asyncio.wait(list(self._tasks.values()), timeout=min(left, pause))
+        while (running := [*self._tasks.values(), *self._polls.values()]) and (left := end - loop.time()) > 0:
+            await asyncio.wait(running, timeout=min(left, pause))
             with suppress(DatabaseUnavailable):
                 await self.renew()
 
@@ -111,9 +113,40 @@ class Steps:
             for row in taken.rows:
                 held = Held(taken.until, lane=lane_of(row.state), tenant=row.tenant)
                 self._begin((row.location, row.id), held, lane)
-            if not (taken.more and taken.batched):
+            for row in taken.polls:
+                self._begin_poll(row, lane)
+            if not (taken.more and taken.polls):
                 return taken.more
         return True
+
+    def _begin_poll(self, row: PostRow, lane: Lane) -> None:
+        """Begin to poll the posts of a connection, for which there is a place in the lane."""
+        key = (row.location, row.connection)
+        if key in self._polls:
+            # It asks for all that are due, and for what becomes due while it takes long.
+            self.places[lane].leave(row.tenant)
+            return
+        self._polls[key] = asyncio.get_running_loop().create_task(
+            self._poll(row.tenant, row.connection, lane), name=f"poll {key[0]}/{key[1]}", context=self._context.copy()
+        )
+
+    async def _poll(self, tenant: Tenant, connection: str, lane: Lane) -> None:
+        work_in(tenant)
+        try:
+            await batch_status.poll(self._domain, tenant.location, connection, stopping=self._stopping)
+        except DatabaseUnavailable as error:
+            log.warning("jobs.poll_failed", location=tenant.location, connection=connection, error=str(error))
+        except Exception as error:  # the posts are due again when their leases are over
+            log.error("jobs.poll_failed", location=tenant.location, connection=connection, exc_info=error)
+        finally:
+            del self._polls[tenant.location, connection]
+            self._leave(tenant, lane)
+
+    def _leave(self, tenant: Tenant, lane: Lane) -> None:
+        """Release a place, and look for what is due if nobody waits for it."""
+        self.places[lane].leave(tenant)
+        if self._left and not self.places[lane].waiting:
+            self.woken.set()
 
     def begin(self, tenant: Tenant, post: str, until: datetime, known: object) -> None:
         """Begin a post of which this process has a lease until then, as soon as it is its turn."""
@@ -176,9 +209,7 @@ class Steps:
             log.error("jobs.step_failed", location=location, post=post, exc_info=error)
         finally:
             del self._tasks[key], self._leases.held[key]
-            self.places[lane].leave(held.tenant)
-            if self._left and not self.places[lane].waiting:
-                self.woken.set()
+            self._leave(held.tenant, lane)
         if self._stopping():
             return
         if held.more:

@@ -1,4 +1,4 @@
-"""The sweeper: enqueues deliveries that are due, releases the jobs of dead workers, and deletes what is old.
+"""The sweeper: has what is due looked at, releases the jobs of dead workers, and deletes what is old.
 
 Owns the bodies of the loops. Due times are in our own indexed columns; the queue holds only what is due now.
 """
@@ -17,7 +17,6 @@ from gateway.domain.events.cursors import RETENTION
 from gateway.domain.media import addresses, upload_sweep, uploads
 from gateway.domain.publishing import queue, retry_policy
 from gateway.domain.quotas.sliding_window import CALL_SECONDS
-from gateway.domain.webhooks import deliveries as webhook_deliveries
 from storage import (
     ad_operations,
     authorizations,
@@ -55,19 +54,20 @@ WEBHOOKS_RETENTION = timedelta(days=30)
 
 
 async def due(
-    domain: Domain, take_posts: Callable[[], Awaitable[None]], look_at_endpoints: Callable[[], None] = lambda: None
+    domain: Domain,
+    take_posts: Callable[[], Awaitable[None]],
+    look_at_webhooks: Callable[[], None] = lambda: None,
+    look_at_endpoints: Callable[[], None] = lambda: None,
 ) -> None:
-    """Take the posts that are due, enqueue all webhooks that are, batch by batch, and have endpoints that are due
-    looked at.
-    """
+    """Take the posts that are due, and have webhooks and endpoints that are due looked at."""
     async with domain.db.read() as tx:
         found = await due_rows.look(tx, domain.clock())
     if found.endpoints:
         look_at_endpoints()
+    if found.webhooks:
+        look_at_webhooks()
     if found.posts:
         await take_posts()
-    while found.webhooks and await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
-        pass
 
 
 async def recover_from_clock_step(domain: Domain, *, observed: bool = False) -> None:
@@ -97,7 +97,7 @@ async def engagement_syncs(domain: Domain) -> None:
 
 
 async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
-    """Remove the jobs of workers without a heartbeat from the queue, and make their posts and deliveries due now.
+    """Remove the jobs of workers without a heartbeat from the queue, and make their posts due now.
 
     It may be a false alarm (a frozen process wakes up): the journal makes that safe, never the queue. The job itself is
     not re-queued: that would fail if another job with the same queueing lock is already waiting.
@@ -107,8 +107,6 @@ async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
         await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
         if job.task_name == queue.PUBLISH_TASK:
             await queue.wake(domain, str(job.task_kwargs["location"]), str(job.task_kwargs["post"]))
-        if job.task_name == webhook_deliveries.TASK:
-            await webhook_deliveries.wake(domain, str(job.task_kwargs["id"]))
 
 
 async def old(domain: Domain) -> None:

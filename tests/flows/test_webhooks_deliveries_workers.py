@@ -18,8 +18,6 @@ from sqlalchemy import text
 
 from gateway.app import Gateway, Roles
 from gateway.clock import now
-from gateway.domain.webhooks import deliveries
-from gateway.jobs import sweep
 from gateway.servers import open_keys
 from providers.simulators.tiktok.webhooks import body_of, signature
 from socialgateway.v1 import (
@@ -31,10 +29,7 @@ from socialgateway.v1 import (
     post_service_pb2_grpc,
 )
 from storage import connections, events
-from storage.jobs import queue
 from storage.posts import PostRow
-from storage.webhooks import WebhookRow
-from storage.webhooks import find as find_delivery
 from tests.chaos.processes import free_port
 from tests.fixtures import media
 from tests.fixtures.app import CALLS, EVERYTHING, base_of, running, simulated, target_of
@@ -200,26 +195,3 @@ async def test_the_vendors_own_deliveries_publish_a_post_with_its_uri(database_u
     assert asked == after
     assert ("PUBLISHED", str(posted.post_id)) == (found.state, found.provider_post_id)
     assert found.public_uri.endswith(f"/video/{posted.post_id}")
-
-
-async def test_a_delivery_whose_job_was_lost_is_found_again(database_url: str, tmp_path: Path) -> None:
-    """An emptied queue, or a worker that died with the job, loses no delivery."""
-    async with whole(database_url, tmp_path, roles=CALLS) as edge:
-        await edge.stage.connect()
-        await edge.tell("something.new", {"a": 1})
-        app = queue(edge.stage.domain.db.url)
-        async with app.open_async():
-            worker = await app.job_manager.register_worker()
-            held = await app.job_manager.fetch_job(queues=[deliveries.QUEUE], worker_id=worker)
-            async with edge.stage.domain.db.transaction() as tx:
-                await tx.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
-            await sweep.stalled(app, edge.stage.domain, 10)
-        assert held is not None
-        due = await deliveries.sweep(edge.stage.domain)
-        await deliveries.apply(edge.stage.domain, str(held.task_kwargs["id"]))
-        row: WebhookRow | None
-        async with edge.stage.domain.db.read() as tx:
-            row = await find_delivery(tx, str(held.task_kwargs["id"]))
-
-    assert row is not None
-    assert (1, "shown") == (due, row.outcome)

@@ -62,14 +62,14 @@ async def kept(gateway: Gateway) -> list[tuple[str, bytes]]:
         return [(row[0], bytes(row[1])) for row in found]
 
 
-async def jobs(gateway: Gateway) -> int:
-    """Count the jobs that wait."""
+async def due(gateway: Gateway) -> int:
+    """Count the deliveries that are to be applied."""
     async with gateway.domain.db.read() as tx:
-        return int((await tx.execute(text("SELECT count(*) FROM procrastinate_jobs"))).scalar_one())
+        return int((await tx.execute(text("SELECT count(*) FROM webhooks WHERE due_at IS NOT NULL"))).scalar_one())
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_genuine_delivery_is_kept_with_its_job_before_it_is_answered(
+async def test_a_genuine_delivery_is_kept_and_due_before_it_is_answered(
     gateway: Gateway, vendor: httpx.AsyncClient, path: str
 ) -> None:
     """200 means committed, sealed to the byte as it came; the second time it is 200 too, and nothing is added."""
@@ -84,7 +84,7 @@ async def test_a_genuine_delivery_is_kept_with_its_job_before_it_is_answered(
     assert [(200, {"status": "kept"})] * 2 == [(answer.status_code, answer.json()) for answer in (first, again)]
     assert body == seal.open("webhooks", id, "body", 1, sealed)
     assert b"canary" not in sealed
-    assert (1, 1) == (len(await kept(gateway)), await jobs(gateway))
+    assert (1, 1) == (len(await kept(gateway)), await due(gateway))
 
 
 async def test_what_is_not_proved_is_a_401_that_says_only_that(gateway: Gateway, vendor: httpx.AsyncClient) -> None:

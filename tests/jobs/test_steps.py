@@ -18,7 +18,7 @@ from gateway.domain.publishing.submit import Known
 from gateway.jobs.steps import Steps
 from providers.simulators.highlevel import SimulatorConfig as PlannerConfig
 from providers.simulators.tiktok import Fault, SimulatorConfig
-from storage import posts
+from storage import locations, posts
 from storage.database import Transaction
 from storage.fair import FairPlaces, Tenant
 from storage.posts import PostRow
@@ -26,6 +26,7 @@ from storage.states import AttemptState, PostState
 from tests.fixtures import media
 from tests.fixtures.domain import Stage, opened, take_due
 from tests.fixtures.planner import planning
+from tests.fixtures.rows import post_row
 from tests.fixtures.waiting import until
 
 SECOND = timedelta(seconds=1)
@@ -185,7 +186,26 @@ async def test_posts_that_are_polled_together_are_left_to_the_sweeper(database_u
             taken = await queue.take_due(stage.domain, Lane.POLLS, FairPlaces(10))
 
     assert post.due_at - post.update_time < stage.domain.leases.length
-    assert ([], 1) == (taken.rows, taken.batched)
+    assert ([], [post.id]) == (taken.rows, [row.id for row in taken.polls])
+
+
+async def test_polls_of_one_agency_leave_places_to_others(stage: Stage) -> None:
+    """Of an agency with twenty connections to poll only its share is taken; another's poll has a place beside it."""
+    places = FairPlaces(8)
+    row = {"provider": "highlevel", "state": "PROCESSING", "due_at": stage.clock()}
+    async with stage.domain.db.transaction() as tx:
+        for number in range(20):
+            where = {"location": f"a{number % 5}", "id": f"p{number}", "connection": f"c{number}"}
+            await locations.claim(tx, where["location"], "A", stage.clock())
+            await posts.insert(tx, post_row(stage.clock(), **row, **where))
+    flood = await queue.take_due(stage.domain, Lane.POLLS, places)
+    async with stage.domain.db.transaction() as tx:
+        await locations.claim(tx, "b", "B", stage.clock())
+        await posts.insert(tx, post_row(stage.clock(), **row, location="b"))
+    other = await queue.take_due(stage.domain, Lane.POLLS, places)
+
+    assert (6, True) == (len(flood.polls), flood.more)
+    assert [("b", "c1")] == [(row.location, row.connection) for row in other.polls]
 
 
 async def test_a_lease_that_is_over_begins_nothing(stage: Stage) -> None:

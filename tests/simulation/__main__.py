@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -18,17 +19,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 # isort: off
 import tests.simulation.loop  # noqa: F401 - before everything that binds the time
 
 # isort: on
 import psycopg
+from psycopg import sql
 
 from storage.embedded import start_embedded
 from tests.fixtures import reaper
-from tests.fixtures.database import migrated, place
+from tests.fixtures.database import compiled_once, migrated, place
 from tests.simulation import plants
 from tests.simulation.run import Outcome, simulate
 
@@ -36,6 +38,9 @@ HELP = """Run the seeded simulation: several gateways in one process, in virtual
 and a commit give the same run in every process: what fails is printed with how to run it again."""
 
 TEMPLATE = "simulated"
+WARM = 0
+"""The seed after which the others begin."""
+
 OPTIONS = quote("-c search_path=sim,pg_catalog,public -c deadlock_timeout=60s")
 PLAIN = "sslmode=disable&gssencmode=disable"
 ENVIRONMENT = {**os.environ, "PYTHONHASHSEED": "0"}
@@ -73,29 +78,39 @@ def main() -> int:
 
 
 def child(options: argparse.Namespace) -> int:
-    """Run every so manieth seed, each in a process of its own, so that none begins with what another one left."""
+    """Run every so manieth seed, each in a process of its own, so that none begins with what another one left: all
+    begin with what one left that is not counted, for which every statement has been compiled.
+    """
     number, _, url = options.child.partition(" ")
     sys.unraisablehook = lambda _: None
     logging.disable()
-    for seed in range(options.seed + int(number), options.seed + options.seeds, options.workers):
-        if (pid := os.fork()) == 0:
-            with plants.planted(options.plant):
-                one(seed, url)
-            sys.stdout.flush()
-            os._exit(0)
-        os.waitpid(pid, 0)
+    with compiled_once():
+        one(WARM, url)
+        gc.collect()
+        for seed in range(options.seed + int(number), options.seed + options.seeds, options.workers):
+            if (pid := os.fork()) == 0:
+                with plants.planted(options.plant):
+                    print(json.dumps(asdict(one(seed, url))), flush=True)
+                os._exit(0)
+            if os.waitpid(pid, 0)[1]:
+                # It has said why, and to nobody if the process that started this one is gone.
+                return 1
     return 0
 
 
-def one(seed: int, url: str) -> None:
-    """Run a seed over a database of its own, and print the outcome as a line of JSON."""
+def one(seed: int, url: str) -> Outcome:
+    """Run a seed over a database of its own."""
     name = f"seed_{os.getpid()}"
     with psycopg.connect(f"{url}/postgres", autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
         with tempfile.TemporaryDirectory(dir=place()) as folder:
             outcome = simulate(seed, f"{url}/{name}?{PLAIN}&options={OPTIONS}", Path(folder))
-        print(json.dumps(asdict(outcome)))
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        while admin.execute("SELECT FROM pg_stat_activity WHERE datname = %s", (name,)).rowcount:
+            # PostgreSQL's own FORCE looks ten times a second.
+            time.sleep(0.001)
+        admin.execute(f"DROP DATABASE {name}")
+    return outcome
 
 
 @asynccontextmanager
@@ -107,6 +122,10 @@ async def server() -> AsyncIterator[str]:
         url = running.url.rpartition("/")[0]
         with psycopg.connect(running.url, autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {TEMPLATE}")
+            # The same password: every connection of every node would work for milliseconds to prove that it knows it.
+            admin.execute("SET scram_iterations = 1")
+            password = sql.Literal(urlsplit(running.url).password or "")
+            admin.execute(sql.SQL("ALTER ROLE CURRENT_USER PASSWORD {}").format(password))
         await migrated(f"{url}/{TEMPLATE}")
         with psycopg.connect(f"{url}/{TEMPLATE}", autocommit=True) as made:
             made.execute(SCHEMA)

@@ -29,6 +29,8 @@ KINDS = {
     "caller leaves": (0.05, 0.3),
     "death at a failpoint": (0.002, 0.03),
     "death anywhere": (0.00005, 0.0008),
+    "frozen at a failpoint": (0.02, 0.2),
+    "frozen anywhere": (0.00005, 0.0008),
     "connection cut": (0.0001, 0.002),
     "database away": (0.00002, 0.0002),
     "clock stepped": (0.00002, 0.0005),

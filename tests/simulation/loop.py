@@ -12,14 +12,15 @@ import hashlib
 import os
 import random
 import secrets
+import select
 import selectors
 import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,12 @@ LOCKED = "SELECT DISTINCT pid FROM pg_locks WHERE NOT granted AND pid = ANY(%s)"
 ALIVE = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
 BUFFER = 100_000
 """How much of an answer may fit into the sockets' buffers: more is read as it comes."""
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+POLLED = {READ: select.POLLIN, WRITE: select.POLLOUT, READ | WRITE: select.POLLIN | select.POLLOUT}
+
+READY = b"Z\0\0\0\5"
+_peeked = bytearray(BUFFER + 1)
 
 NODE: ContextVar[Any] = ContextVar("the node on which a task runs", default=None)
 
@@ -83,7 +90,7 @@ class Selector(selectors.EpollSelector):
 
     def select(self, timeout: float | None = None) -> list[Any]:
         """Return at most one socket; the loop passes the time instead of waiting."""
-        return self.loop.settle(timeout, super().select)
+        return self.loop.settle(timeout)
 
 
 class Loop(asyncio.SelectorEventLoop):
@@ -98,11 +105,13 @@ class Loop(asyncio.SelectorEventLoop):
         """Choose by `seed`; `side` is a connection of its own."""
         self.rng, self.now, self.side = random.Random(seed), 0.0, side
         self.backends: dict[int, tuple[int, int]] = {}
+        self._blocked: set[int] = set()
         self.after_step: Callable[[], None] = lambda: None
         self.steps, self.slow, self._lines = 0, 0.0, 0
         self.trace: deque[str] = deque(maxlen=400)
         self._hash = hashlib.sha256()
         self._dead = False
+        self._frozen: dict[Any, list[Any]] = {}
         selector = Selector()
         super().__init__(selector)
         selector.loop, self._clock_resolution = self, 1e-9
@@ -149,6 +158,8 @@ class Loop(asyncio.SelectorEventLoop):
         ready: deque[Any] = self._ready
         if self._dead:
             ready = self._ready = deque(each for each in ready if not is_dead(each))
+        if self._frozen:
+            ready = self._ready = deque(each for each in ready if not self._set_aside(each))
         rest: list[Any] = []
         if len(ready) > 1:
             tasks = [index for index, handle in enumerate(ready) if task_of(handle) is not None]
@@ -168,11 +179,11 @@ class Loop(asyncio.SelectorEventLoop):
         self.steps += 1
         self.after_step()
 
-    def settle(self, timeout: float | None, real: Callable[[float], list[Any]]) -> list[Any]:
+    def settle(self, timeout: float | None) -> list[Any]:
         """Return the next answer of PostgreSQL, once all are there that will come, or let the time pass."""
         if timeout == 0 and self._ready:
             return []
-        done = self._answers(real)
+        done = self._answers()
         if done and not (timeout is not None and self.rng.random() < self.slow):
             number = self.rng.choice(sorted(done))
             self.note(f"answer on line {number}")
@@ -183,37 +194,36 @@ class Loop(asyncio.SelectorEventLoop):
             self.now += timeout
         return []
 
-    def _answers(self, real: Callable[[float], list[Any]]) -> dict[int, Any]:
-        began = look = _monotonic()
-        while True:
-            done, waiting = {}, set()
-            ready = {key.fd: (key, events) for key, events in real(0)}
-            for fd in self._selector.get_map():
-                if fd == self._ssock.fileno():
-                    continue
-                if fd not in self.backends:
-                    self.connected(fd, 0)
-                key, events = ready.get(fd, (None, 0))
-                if events & selectors.EVENT_WRITE:
-                    done[self.backends[fd][1]] = key, selectors.EVENT_WRITE
-                elif events and complete(fd):
-                    done[self.backends[fd][1]] = key, events
-                else:
-                    waiting.add(fd)
-            if not waiting or (_monotonic() - look > LOOK_SECONDS and waiting <= self.locked(waiting)):
-                return done
-            if _monotonic() - look > LOOK_SECONDS:
-                look = _monotonic()
-            if look - began > REAL_SECONDS:
+    def _answers(self) -> dict[int, Any]:
+        """Return by line what has arrived, as soon as every other line waits for a lock."""
+        done, end, poll = {}, _monotonic() + REAL_SECONDS, select.poll()
+        waiting = {fd: key for fd, key in self._selector.get_map().items() if fd != self._ssock.fileno()}
+        for fd, key in waiting.items():
+            if fd not in self.backends:
+                self.connected(fd, 0)
+            poll.register(fd, POLLED[key.events])
+        while waiting:
+            # Who waited for a lock most likely still does: that is asked at once.
+            arrived = poll.poll(0 if waiting.keys() <= self._blocked else LOOK_SECONDS * 1000)
+            for fd, event in arrived:
+                events = waiting[fd].events & (WRITE if event & ~select.POLLIN else 0) or READ
+                if events == WRITE or complete(fd):
+                    done[self.backends[fd][1]] = waiting.pop(fd), events
+                    poll.unregister(fd)
+            if waiting and not arrived:
+                self._blocked = self.locked(waiting.keys())
+                if waiting.keys() <= self._blocked:
+                    break
+            if _monotonic() > end:
                 raise RuntimeError("PostgreSQL does not answer")
-            _sleep(0.00005)
+        return {line: found for line, found in done.items() if not self._is_frozen(found[0])} if self._frozen else done
 
     def connected(self, fd: int, pid: int) -> None:
         """Note a new connection to PostgreSQL, and its backend once it is known."""
         self._lines += 1
         self.backends[fd] = pid, self._lines
 
-    def locked(self, fds: set[int]) -> set[int]:
+    def locked(self, fds: Iterable[int]) -> set[int]:
         """Return the sockets whose backends wait for a lock."""
         pids = {self.backends[fd][0]: fd for fd in fds}
         return {pids[row[0]] for row in self.side.execute(LOCKED, (list(pids),))}
@@ -242,6 +252,27 @@ class Loop(asyncio.SelectorEventLoop):
     def _is_read(self, fd: int) -> bool:
         key = self._selector.get_map().get(fd)
         return key is not None and bool(key.events & selectors.EVENT_READ)
+
+    def freeze(self, node: Any, seconds: float) -> None:
+        """Run no task of a node for so long; what PostgreSQL answers it arrives after that."""
+        if node in self._frozen:
+            return
+        self.note(f"{node} is frozen for {seconds:.0f} s")
+        self._frozen[node] = []
+        self.call_later(seconds, self._thaw, node, context=Context())
+
+    def _thaw(self, node: Any) -> None:
+        self._ready.extend(self._frozen.pop(node))
+
+    def _set_aside(self, handle: Any) -> bool:
+        aside = self._frozen.get(handle._context.get(NODE))
+        if aside is None:
+            return False
+        aside.append(handle)
+        return True
+
+    def _is_frozen(self, key: selectors.SelectorKey) -> bool:
+        return any(handle is not None and handle._context.get(NODE) in self._frozen for handle in key.data)
 
     def bury(self, fds: set[int]) -> None:
         """Never again run a task of a node that is marked as dead, and cut its connections."""
@@ -274,25 +305,30 @@ def label(task: asyncio.Task[Any], handle: Any) -> str:
 
 def complete(fd: int) -> bool:
     """Return whether an answer has arrived in full: up to ReadyForQuery, a question about the password, or the end."""
-    with socket.socket(fileno=os.dup(fd)) as peek:
-        try:
-            data = peek.recv(1 << 22, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-    if not data or data in (b"N", b"S") or data[-6:-1] == b"Z\0\0\0\5" or len(data) > BUFFER:
+    # With its kind named, the socket is asked for nothing else.
+    peek = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
+    try:
+        size = peek.recv_into(_peeked, 0, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
         return True
-    if data[:1] == b"R" and len(data) > 8:
-        length, kind = struct.unpack(">II", data[1:9])
-        return len(data) == length + 1 and kind in (10, 11)
-    return data[:1] == b"E" and len(data) == struct.unpack(">I", data[1:5])[0] + 1
+    finally:
+        peek.detach()
+    data = bytes(_peeked[:5])
+    if not size or (data[:1] in (b"N", b"S") and size == 1) or size > BUFFER or _peeked[size - 6 : size - 1] == READY:
+        return True
+    if data[:1] == b"R" and size > 8:
+        length, kind = struct.unpack(">II", _peeked[1:9])
+        return size == length + 1 and kind in (10, 11)
+    return data[:1] == b"E" and size == struct.unpack(">I", data[1:5])[0] + 1
 
 
 @contextmanager
 def controlled(loop: Loop) -> Iterator[None]:
     """Let time and randomness of the whole process be the loop's for the length of a block."""
-    global _time
+    global _time, _numbers
+    _numbers = count(1)
     rng = random.Random(loop.rng.random())
     random.seed(loop.rng.random())
     os.urandom = rng.randbytes

@@ -41,6 +41,11 @@ POSTS = 6
 TROUBLE = SPREAD + 40.0
 """Seconds after which the world heals."""
 
+FROZEN = 31.0, 38.0
+"""Seconds for which a process is frozen: longer than a lease, and so that a submit that was announced 20 s ago is
+still made before it is believed to be lost, by clocks that are not the same.
+"""
+
 PATIENCE = 5400.0
 """Seconds after that in which everything must be finished."""
 
@@ -134,6 +139,8 @@ class Run:
             return
         if faults.happens("death anywhere") and self._may_die(node := faults.rng.choice(world.nodes)):
             world.bury(node)
+        elif faults.happens("frozen anywhere") and self._may_die(node := faults.rng.choice(world.nodes)):
+            self.loop.freeze(node, faults.rng.uniform(*FROZEN))
         elif faults.happens("connection cut"):
             self._cut(faults.rng.choice(world.nodes), 1)
         elif faults.happens("database away"):
@@ -155,7 +162,7 @@ class Run:
         return not self.world.strict or not node.domain.tokens._refreshes
 
     def reach(self, name: str) -> None:
-        """Die at a failpoint, or not."""
+        """Die at a failpoint, or be frozen from there on, or not."""
         node = NODE.get()
         if node is None:
             return
@@ -166,6 +173,8 @@ class Run:
             self.faults.met[f"death at {name}"] += 1
             self.world.bury(node)
             raise Died
+        if node in self.world.nodes and self.faults.happens("frozen at a failpoint") and self._may_die(node):
+            self.loop.freeze(node, self.faults.rng.uniform(*FROZEN))
 
     async def _connect(self, *args: Any, **kwargs: Any) -> PoolConnection:
         await here()

@@ -27,12 +27,7 @@ def test_a_seed_gives_the_same_trace_again() -> None:
     assert first == again != other
 
 
-# Without the journal's compare-and-swap alone nothing is doubled in forty seeds: a submit also demands the version of
-# the post that was read, so that plant takes away one of two fences.
-FOUND = [plant for plant in PLANTS if plant != "no-compare-and-swap"]
-
-
-@pytest.mark.parametrize("plant", FOUND)
+@pytest.mark.parametrize("plant", PLANTS)
 def test_a_planted_bug_is_found(plant: str) -> None:
     """Within a few seeds, and it is said which of them shows it again."""
     code, output = run("--plant", plant, "--seeds", "40")

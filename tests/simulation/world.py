@@ -57,7 +57,7 @@ class Work(JobsConfig):
     stalled = 30.0
 
 
-WORK = Work(concurrency=4, heartbeat=15, stale=60, sweep=15, connections=40, old=SELDOM, seldom=SELDOM)
+WORK = Work(concurrency=4, heartbeat=15, stale=60, sweep=5, connections=40, old=SELDOM, seldom=SELDOM)
 FAR = timedelta(seconds=30)
 """How far a clock is stepped at most."""
 

@@ -36,7 +36,7 @@ async def insert(db: Database, *rows: WebhookRow) -> list[bool]:
     kept = []
     for row in rows:
         async with db.transaction() as tx:
-            kept.append(await webhooks.insert(tx, row) is not None)
+            kept.append(await webhooks.insert(tx, row))
     return kept
 
 
@@ -106,34 +106,15 @@ async def test_only_what_is_due_is_taken_and_by_one_replica(database: Database) 
     assert (["a"], ["b"], [], 1) == (mine, theirs, early, len(late))
 
 
-async def test_who_has_more_waiting_is_further_back(database: Database) -> None:
-    """A delivery says how many of its own agency's wait before it, which those of others do not change."""
-    rows = [delivery("a1", agency="A"), delivery("a2", agency="A"), delivery("b", agency="B"), delivery("a1")]
-    before = list[int | None]()
-    for row in rows:
-        async with database.transaction() as tx:
-            before.append(await webhooks.insert(tx, row))
-    async with database.read() as tx:
-        found = await webhooks.DUE.find(tx, NOW, 10)
-
-    assert [0, 1, 0, None] == before
-    assert {("A", "a1"), ("A", "a2"), ("B", "b")} == {(tenant.agency, id) for tenant, id in found}
-
-
 async def test_what_came_to_nothing_is_put_off_and_counted(database: Database) -> None:
-    """Neither putting off nor waking makes a finished delivery due."""
+    """Putting off makes no finished delivery due."""
     await insert(database, delivery("a"), delivery("b", due_at=None, outcome="applied"))
     async with database.transaction() as tx:
         for id in ("a", "b"):
             await webhooks.put_off(tx, id, NOW + SECOND)
-    first = [await find(database, id) for id in ("a", "b")]
-    async with database.transaction() as tx:
-        for id in ("a", "b"):
-            await webhooks.wake(tx, id, NOW)
-    second = [await find(database, id) for id in ("a", "b")]
+    found = [await find(database, id) for id in ("a", "b")]
 
-    assert [(NOW + SECOND, 1), (None, 0)] == [(row.due_at, row.tries) for row in first if row]
-    assert [NOW, None] == [row.due_at for row in second if row]
+    assert [(NOW + SECOND, 1), (None, 0)] == [(row.due_at, row.tries) for row in found if row]
 
 
 async def test_what_was_not_placed_is_due_again_for_its_user(database: Database) -> None:

@@ -254,7 +254,7 @@ async def take_due(domain: Domain, places: FairPlaces) -> list[EndpointRow]:
         return []
     async with domain.db.read() as tx:
         # Those that hold places are among the ones that are due.
-        due = await webhook_endpoints.DUE.find(tx, now, places.size + 1, places.turns.last)
+        due = await webhook_endpoints.DUE.find(tx, now, places.size + 1, places.turns)
     found: list[EndpointRow] = []
     with reserving(places, due) as reserved:
         if reserved.tenants:

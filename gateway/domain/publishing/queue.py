@@ -1,6 +1,6 @@
-"""Which posts are due: taken by the process that steps them, or polled together by a job.
+"""Which posts are due: taken by the process that steps them, each alone or all of a connection with one poll.
 
-Owns taking them, and the names of the queue's tasks. Does not know what a step does, nor how many may run at once.
+Owns taking them, and the names of the tasks of earlier versions. Knows neither what a step does nor how many may run.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import datetime
 from gateway.domain import post_content
 from gateway.domain.context import Domain
 from gateway.domain.leases import TOPIC, Lane
-from storage import jobs, posts
+from storage import posts
 from storage.database import Transaction, notify
 from storage.due_rows import reserving
 from storage.fair import FairPlaces
@@ -25,50 +25,50 @@ DUE = {Lane.HAND_OVERS: posts.HAND_OVERS, Lane.POLLS: posts.POLLS}
 
 HAND_OVERS = "hand-overs"
 POLLS = "polls"
-"""The queues of those jobs, and of the polls of many posts with one call."""
+"""The queues of those jobs, and of polls of many posts: processes of versions before leases of polls put them there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Posts to step, each with a place, leased `until` then; how many more are polled together; if `more` are due."""
+    """Posts to step, and for each connection whose posts are polled together the first of them, each with a place and
+    leased `until` then; if `more` are due.
+    """
 
     until: datetime
     rows: list[PostRow]
-    batched: int
+    polls: list[PostRow]
     more: bool
 
 
 async def take_due(domain: Domain, lane: Lane, places: FairPlaces) -> Taken:
-    """Take a lease and a place for the posts of a lane that are due and whose turn it is, and put polls of many into
-    the queue, which need no place. Any number of replicas may do so at once.
+    """Take a lease and a place for the posts of a lane that are due and whose turn it is; those that are polled with
+    another one need no place. Any number of replicas may do so at once.
     """
     now = domain.clock()
     until = now + domain.leases.length
     async with domain.db.read() as tx:
-        due = await DUE[lane].find(tx, now, places.size + 1, places.turns.last)
+        due = await DUE[lane].find(tx, now, places.size + 1, places.turns)
     alone: list[PostRow] = []
-    batched = 0
+    polls: dict[tuple[str, str], PostRow] = {}
+    taken: list[PostRow] = []
     with reserving(places, due) as reserved:
         if reserved.tenants:
-            alone, batched = await _lease(domain, list(reserved.tenants), now, until)
+            taken = await _lease(domain, list(reserved.tenants), now, until)
+            for row in taken:
+                if polled_in_batch(domain, row, row.state):
+                    polls.setdefault((row.location, row.connection), row)
+                else:
+                    alone.append(row)
             # Not where somebody else was first, nor of those that are polled with others.
-            reserved.keep((row.location, row.id) for row in alone)
-    return Taken(until, alone, batched, len(due) > len(alone) + batched)
+            reserved.keep((row.location, row.id) for row in [*alone, *polls.values()])
+    return Taken(until, alone, list(polls.values()), len(due) > len(taken))
 
 
-async def _lease(
-    domain: Domain, keys: list[tuple[str, str]], now: datetime, until: datetime
-) -> tuple[list[PostRow], int]:
-    """Lease posts, given in the order of their turns; return in that order those that are stepped alone, and how many
-    are not.
-    """
+async def _lease(domain: Domain, keys: list[tuple[str, str]], now: datetime, until: datetime) -> list[PostRow]:
+    """Lease posts, given in the order of their turns, and return in that order those that nobody else took."""
     async with domain.db.transaction() as tx:
         found = {(row.location, row.id): row for row in await posts.take_due(tx, keys, now, until)}
-        rows = [found[key] for key in keys if key in found]
-        batches = [row for row in rows if polled_in_batch(domain, row, row.state)]
-        for turn, row in enumerate(batches):
-            await _enqueue_poll(tx, row, priority=-turn)
-    return [row for row in rows if row not in batches], len(batches)
+    return [found[key] for key in keys if key in found]
 
 
 async def announce(tx: Transaction) -> None:
@@ -87,9 +87,3 @@ def polled_in_batch(domain: Domain, row: PostRow, state: PostState) -> bool:
     table = domain.providers[row.provider].table
     kept = state == PostState.SCHEDULED and post_content.is_kept(row, table)
     return state in BATCHABLE and table.statuses_at_once and not kept
-
-
-async def _enqueue_poll(tx: Transaction, row: PostRow, priority: int) -> None:
-    name = f"poll|{row.location}|{row.connection}"
-    target = {"location": row.location, "connection": row.connection}
-    await jobs.enqueue(tx, POLL_TASK, queue=POLLS, lock=name, queueing_lock=name, priority=priority, **target)

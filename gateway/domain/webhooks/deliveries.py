@@ -5,7 +5,6 @@ connections is decided in `post_events.py`, `grant_events.py` and
 `comment_events.py`. Nothing of the body is ever logged.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 
 from gateway import log
@@ -17,18 +16,18 @@ from gateway.domain.webhooks import result as webhook_result
 from gateway.domain.webhooks.result import Result
 from providers.errors import WebhookRefused
 from providers.models.webhooks import Webhook, WebhookKind
-from storage import jobs, webhooks
-from storage.database import DatabaseUnavailable, Transaction
-from storage.fair import FairPlaces
+from storage import webhooks
+from storage.database import DatabaseUnavailable, notify
+from storage.due_rows import reserving
+from storage.fair import FairPlaces, Tenant
 from storage.webhooks import WebhookRow
 
 _log = log.get("gateway.webhooks")
 
 TASK = "webhook"
 QUEUE = "webhooks"
-"""A separate queue: deliveries do not wait behind transfers and polls."""
+"""Where processes of versions before leases of deliveries put them."""
 
-SWEEP_LIMIT = 50
 MAX_UNKNOWN_TRIES = 5
 """How often a delivery about an unknown publish is retried: the response with its id may still be on its way."""
 
@@ -52,15 +51,14 @@ async def receive(domain: Domain, provider: str, headers: Mapping[str, str], bod
         body_sealed=b"",
         receive_time=now,
         occur_time=webhook.occur_time,
-        due_at=now + LEASE,
+        due_at=now,
     )
     async with domain.db.transaction() as tx:
         seal = await domain.sealer.for_location(tx, _KEY_LOCATION)
         row.body_sealed = seal.seal("webhooks", row.id, "body", 1, body)
-        before = await webhooks.insert(tx, row)
-        inserted = before is not None
-        if before is not None:
-            await _enqueue(tx, row.id, before)
+        inserted = await webhooks.insert(tx, row)
+        if inserted:
+            await notify(tx, webhooks.TOPIC, "")
     _log.info("webhook", provider=provider, name=webhook.event, id=row.id if inserted else "", again=not inserted)
     return inserted
 
@@ -131,26 +129,18 @@ async def _finish(domain: Domain, row: WebhookRow, result: Result) -> None:
     _log.info("webhook applied", provider=row.provider, name=row.event, id=row.id, outcome=result.outcome)
 
 
-async def _enqueue(tx: Transaction, id: str, before: int) -> None:
-    """Put a delivery into the queue: the more of its agency were there before it, the further back."""
-    await jobs.enqueue(tx, TASK, queue=QUEUE, queueing_lock=f"webhook|{id}", priority=-before, id=id)
-
-
-async def wake(domain: Domain, id: str) -> None:
-    """Make a delivery that was not applied yet due now: its worker is gone."""
-    async with domain.db.transaction() as tx:
-        await webhooks.wake(tx, id, domain.clock())
-
-
-async def sweep(domain: Domain, limit: int = SWEEP_LIMIT) -> int:
-    """Put up to `limit` due deliveries into the queue and return how many. Several replicas may sweep at once."""
+async def take_due(domain: Domain, places: FairPlaces) -> tuple[list[tuple[Tenant, str]], bool]:
+    """Lease the deliveries that are due and whose turn it is, and take a place for each; return them, and whether more
+    are due. Any number of replicas may do so at once.
+    """
     now = domain.clock()
-    async with domain.db.transaction() as tx:
-        turns = FairPlaces(limit, share=1, per_location=limit).reserve(await webhooks.DUE.find(tx, now, limit))
-        due = set(await webhooks.take_due(tx, [id for _, id in turns], now, now + LEASE))
-        before: Counter[str] = Counter()
-        for tenant, id in turns:
-            if id in due:
-                await _enqueue(tx, id, before[tenant.agency])
-                before[tenant.agency] += 1
-    return len(due)
+    async with domain.db.read() as tx:
+        due = await webhooks.DUE.find(tx, now, places.size + 1, places.turns)
+    mine: list[tuple[Tenant, str]] = []
+    with reserving(places, due) as reserved:
+        if reserved.tenants:
+            async with domain.db.transaction() as tx:
+                leased = set(await webhooks.take_due(tx, [id for _, id in reserved.tenants], now, now + LEASE))
+            mine = [(tenant, id) for (_, id), tenant in reserved.tenants.items() if id in leased]
+            reserved.keep((tenant.location, id) for tenant, id in mine)
+    return mine, len(due) > len(mine)
