@@ -1,6 +1,6 @@
 """ads: ad accounts, campaigns, ad groups and ads, and the journal of what is written to them
 
-Owns the step from 0017. A version before it reads and writes none of these tables.
+Owns the step from 0018. A version before it reads and writes none of these tables.
 """
 
 import sqlalchemy as sa
