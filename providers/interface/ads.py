@@ -165,7 +165,7 @@ class Ads(Protocol):
         ...
 
     async def share_post(self, access: Access, post_id: str, *, days: int) -> PostAuthorization:
-        """Make the code with which an ad account can advertise a post, for some days: two writes and one read.
+        """Make the code with which an ad account can advertise a post, for some days: one write and one read.
 
         `access` is to the grant of the account that published the post, not an advertiser's. Repeating it is safe, and
         returns the code that is there. Raises CapabilityMissing (such grants cannot), OptionUnsupported (`days`),

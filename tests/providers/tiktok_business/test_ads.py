@@ -38,6 +38,8 @@ from providers.models.ads import (
     Targeting,
     UploadedVideo,
 )
+from providers.models.grants import AccessToken
+from providers.models.secret import Secret
 from providers.simulators.tiktok_business import Fault
 from providers.tiktok_business.ads.media import WHOLE_MAX
 from tests.providers import faking
@@ -46,6 +48,18 @@ from tests.providers.tiktok_business.ads_harness import Advertising, advertising
 from tests.providers.tiktok_business.support import AdsAccess, FakeAccess, ok, tiktok
 
 SHARED = "7602997517160123000"
+
+
+class HolderAccess(FakeAccess):
+    """An Access to a grant of an account holder at the simulator."""
+
+    def __init__(self, value: Secret, subject: str) -> None:
+        super().__init__("biz.spark.auth")
+        self._value, self._subject = value, subject
+
+    async def token(self) -> AccessToken:
+        """Return its token."""
+        return replace(await super().token(), value=self._value, subject=self._subject)
 
 
 async def above(harness: Advertising, access: Any, account: Any) -> AdParents:
@@ -329,13 +343,13 @@ async def test_a_refusal_that_a_repeat_may_cause_proves_nothing(code: str) -> No
 
 
 async def test_a_post_is_shared_by_the_account_that_published_it() -> None:
-    """Two writes and a read make its code; an advertiser's grant, and one without the scope, cannot."""
+    """A write and a read make its code; an advertiser's grant, and one without the scope, cannot."""
     code = ok({"auth_code": "#code=", "auth_code_start_time": "2026-11-20 00:00:00", "auth_code_status": "NOT_USED"})
-    provider, vendor = tiktok(ok({}), ok({}), code)
+    provider, vendor = tiktok(ok({}), code)
     shared = await provider.ads.share_post(FakeAccess("biz.spark.auth"), SHARED, days=30)
     paths = [each.url.path.removeprefix("/open_api/v1.3/business/post/authorize/") for each in vendor.requests]
 
-    assert ("#code=", ["setting/", "", "status/"]) == (shared.code.reveal(), paths)
+    assert ("#code=", ["setting/", "status/"]) == (shared.code.reveal(), paths)
     assert "#code=" not in repr(shared)
     with pytest.raises(CapabilityMissing):
         await provider.ads.share_post(AdsAccess("biz.spark.auth"), SHARED, days=30)
@@ -343,9 +357,26 @@ async def test_a_post_is_shared_by_the_account_that_published_it() -> None:
         await provider.ads.share_post(FakeAccess("video.list"), SHARED, days=30)
     with pytest.raises(OptionUnsupported):
         await provider.ads.share_post(FakeAccess("biz.spark.auth"), SHARED, days=8)
-    none, _ = tiktok(ok({}), ok({}), ok({}))
+    none, _ = tiktok(ok({}), ok({}))
     with pytest.raises(NotFound):
         await none.ads.share_post(FakeAccess("biz.spark.auth"), SHARED, days=30)
+
+
+async def test_a_post_of_one_grant_becomes_an_ad_of_another() -> None:
+    """The account that published it makes the code, the advertiser redeems it; sharing again gives the same code."""
+    async with advertising() as harness:
+        access, vendor, ads = await harness.access(), harness.sandbox.vendor, harness.unchecked.ads
+        account, post = await harness.ad_account(access), harness.sandbox.vendor.add_post().id
+        granted = Secret(vendor.grant(None, ("biz.spark.auth",))["access_token"])
+        holder = HolderAccess(granted, vendor.account.open_id)
+
+        shared = [await ads.share_post(holder, post, days=days) for days in (7, 30)]
+        redeemed = await ads.authorize_post(access, account.id, shared[0].code.reveal())
+
+        assert (post, shared[0].code) == (redeemed.creative.post_id, shared[1].code)
+        assert timedelta(days=30) == (shared[1].end_time or NOW) - NOW
+        with pytest.raises(NotFound):
+            await ads.share_post(holder, "7602997517160999999", days=7)
 
 
 @pytest.mark.parametrize("data", [{}, {"list": "none"}, {"list": None}])
