@@ -78,6 +78,17 @@ async def move(tx: Transaction, row: AdOperationRow, now: datetime, **values: An
     return (await tx.execute(statement)).scalar_one_or_none()
 
 
+async def remove(tx: Transaction, row: AdOperationRow) -> bool:
+    """Delete a write that was certainly not made, unless it has moved on since `row` was read; return whether."""
+    where = and_(
+        rows.by_id(AdOperationRow, row.location, row.id),
+        col(AdOperationRow.state) == row.state,
+        col(AdOperationRow.tries) == row.tries,
+    )
+    statement = delete(AdOperationRow).where(where).returning(col(AdOperationRow.id))
+    return (await tx.execute(statement)).scalar_one_or_none() is not None
+
+
 async def take_due(
     tx: Transaction, ids: Sequence[tuple[str, str]], now: datetime, until: datetime
 ) -> list[tuple[str, str]]:

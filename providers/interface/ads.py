@@ -71,7 +71,7 @@ class Ads(Protocol):
     ) -> AdNode | None:
         """Return the node that `create` made of this spec with this key, None if there is none, deleted ones included.
 
-        One vendor call, more where many nodes have a similar name. Vendors show a new node with a delay of seconds at
+        One vendor call, more where there are many nodes. Vendors show a new node with a delay of seconds at
         times: None soon after the call is not a proof.
         """
         ...
@@ -165,7 +165,7 @@ class Ads(Protocol):
         ...
 
     async def share_post(self, access: Access, post_id: str, *, days: int) -> PostAuthorization:
-        """Make the code with which an ad account can advertise a post, for some days: two writes and one read.
+        """Make the code with which an ad account can advertise a post, for some days: one write and one read.
 
         `access` is to the grant of the account that published the post, not an advertiser's. Repeating it is safe, and
         returns the code that is there. Raises CapabilityMissing (such grants cannot), OptionUnsupported (`days`),

@@ -28,7 +28,7 @@ SCOPES = (
 )
 """The scopes that are requested unless a setting names others, in the order in which a consent page asks for them."""
 
-OPTIONAL_SCOPES = ("video.publish", "video.upload", "biz.creator.info")
+OPTIONAL_SCOPES = ("video.publish", "video.upload", "biz.creator.info", "biz.spark.auth")
 """Scopes that a setting can add: an application that does not have one of them would have every consent refused.
 
 Which scope the account's posting settings need is not documented: `biz.creator.info` is there in case TikTok asks for

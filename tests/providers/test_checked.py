@@ -62,7 +62,7 @@ def test_what_is_not_in_the_table_cannot_be_used() -> None:
     """A name without a row does not reach the provider, even if the provider has it."""
     provider: Any = build("tiktok", SETTINGS, clock=lambda: NOW)
 
-    assert hasattr(provider.publishing, "_client")
-    assert not hasattr(checked(provider).publishing, "_client")
+    assert hasattr(provider.publishing, "_user")
+    assert not hasattr(checked(provider).publishing, "_user")
     with pytest.raises(AttributeError, match="download"):
         _ = checked(provider).videos.download  # type: ignore[attr-defined]

@@ -79,6 +79,7 @@ async def counter(database_url: str, tmp_path: Path) -> AsyncIterator[Counter]:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(300)
 async def test_no_malformed_request_fails_inside(counter: Counter) -> None:
     """Every method, every field, every bad value: refused with a reason, or answered, but never INTERNAL."""
     for method in IN_ORDER:

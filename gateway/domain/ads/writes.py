@@ -188,9 +188,9 @@ async def forget(write: Write, key: RequestKey | None) -> None:
 
     What it was to create is removed; everything else keeps its new etag.
     """
-    domain, operation, now = write.domain, write.operation, write.domain.clock()
+    domain, operation = write.domain, write.operation
     async with domain.db.transaction() as tx:
-        if await ad_operations.move(tx, operation, now, state=AdOperationState.REFUSED, due_at=None) is None:
+        if not await ad_operations.remove(tx, operation):
             return
         await idempotency.release(tx, key)
         if operation.kind == AdOperationKind.CREATE:

@@ -69,6 +69,7 @@ class SimVideo:
     media_type: str = "VIDEO"
     duration: int = 15
     filtered: bool = False
+    promotable: bool = False
     counts: dict[str, Any] = field(default_factory=dict)
     comments: dict[str, SimComment] = field(default_factory=dict)
 

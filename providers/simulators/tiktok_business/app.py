@@ -20,7 +20,16 @@ from providers.simulators.common.vendor import Clock, Parts
 from providers.simulators.faults import Fault
 from providers.simulators.tiktok import consent
 from providers.simulators.tiktok.state import system_clock
-from providers.simulators.tiktok_business import comments, control, oauth, publishing, reading, subscriptions, wire
+from providers.simulators.tiktok_business import (
+    comments,
+    control,
+    oauth,
+    publishing,
+    reading,
+    sharing,
+    subscriptions,
+    wire,
+)
 from providers.simulators.tiktok_business.ads import oauth as advertisers
 from providers.simulators.tiktok_business.ads.endpoints import ENDPOINTS as MARKETING
 from providers.simulators.tiktok_business.config import SimulatorConfig
@@ -51,6 +60,9 @@ ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Respon
     ("POST", "/business/webhook/update/"): ("webhook.update", subscriptions.update),
     ("GET", "/business/webhook/list/"): ("webhook.list", subscriptions.show),
     ("POST", "/business/webhook/delete/"): ("webhook.delete", subscriptions.delete),
+    ("POST", "/business/post/authorize/setting/"): ("post.setting", sharing.setting),
+    ("POST", "/business/post/authorize/"): ("post.authorize", sharing.authorize),
+    ("GET", "/business/post/authorize/status/"): ("post.status", sharing.status),
     **MARKETING,
 }
 

@@ -16,7 +16,7 @@ from providers.tiktok_business.client import Client
 from providers.tiktok_business.config import PROVIDER
 from providers.tiktok_common import values
 
-SETTING_PATH, AUTHORIZE_PATH, STATUS_PATH = (f"/business/post/authorize/{verb}" for verb in ("setting/", "", "status/"))
+SETTING_PATH, STATUS_PATH = "/business/post/authorize/setting/", "/business/post/authorize/status/"
 SCOPE = "biz.spark.auth"
 DAYS = (7, 30, 60, 365)
 
@@ -30,8 +30,8 @@ async def share_post(client: Client, access: Access, post_id: str, *, days: int)
         raise ScopeNotGranted(f"The scope {SCOPE} was not granted.", provider=PROVIDER, code="scope_not_granted")
     if days not in DAYS:
         raise unsupported("days", f"TikTok shares a post for {', '.join(map(str, DAYS))} days.")
-    await client.write(access, SETTING_PATH, {"item_id": post_id, "is_ad_promotable": True})
-    await client.write(access, AUTHORIZE_PATH, {"item_id": post_id, "authorization_days": days})
+    setting = {"item_id": post_id, "is_ad_promotable": True, "authorization_days": days}
+    await client.write(access, SETTING_PATH, setting)
     data = (await client.read(access, STATUS_PATH, {"item_id": post_id})).data
     if not (code := values.text(data, "auth_code")):
         raise NotFound("TikTok has no code for the post.", provider=PROVIDER, code="auth_code")

@@ -42,6 +42,7 @@ _BUSINESS_ONLY = {
         Capability.COMMENT_MODERATE,
         Capability.COMMENT_HIDE,
         Capability.COMMENT_DELETE,
+        Capability.ADS,
     )
 }
 USER_TABLE = replace(TABLE, cells={**TABLE.cells, **_BUSINESS_ONLY})

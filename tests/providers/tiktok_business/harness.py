@@ -31,11 +31,14 @@ from tests.providers.tiktok_business.ads_harness import ADS_TABLE, advertising
 
 PUBLIC = PostOptions(privacy_level=PrivacyLevel.PUBLIC)
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
-_USERS_ONLY = {
-    each: Cell(Support.IMPOSSIBLE, "TikTok for Business fetches all media itself, and has no call that stops it.")
-    for each in (Capability.POST_VIDEO_UPLOAD, Capability.POST_CANCEL)
+_OTHERS_ONLY = {
+    **{
+        each: Cell(Support.IMPOSSIBLE, "TikTok for Business fetches all media itself, and has no call that stops it.")
+        for each in (Capability.POST_VIDEO_UPLOAD, Capability.POST_CANCEL)
+    },
+    Capability.ADS: Cell(Support.IMPOSSIBLE, "Ad accounts are reached with the grant of an advertiser."),
 }
-BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_USERS_ONLY})
+BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_OTHERS_ONLY})
 """What of TikTok's table the grant of an account holder can do."""
 
 

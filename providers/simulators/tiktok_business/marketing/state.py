@@ -148,6 +148,18 @@ class Marketing:
             setattr(advertiser, name, value)
         return advertiser
 
+    def code_of(self, item_id: str) -> SimSparkCode | None:
+        """Return the code of a post, None if there is none."""
+        return next((each for each in self.spark_codes.values() if each.item_id == item_id), None)
+
+    def share(self, item_id: str, days: int) -> None:
+        """Make the code of a post, or let it be valid for that many days from now."""
+        known = self.code_of(item_id)
+        if known is None:
+            self.add_spark_code(item_id, days)
+        else:
+            known.ends = self._now() + timedelta(days=days)
+
     def add_spark_code(self, item_id: str, days: int = 30) -> str:
         """Make a code for a post, as its author does in the app."""
         code = f"#{opaque(self.entropy)}="
