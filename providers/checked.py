@@ -90,6 +90,11 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
         **_each("send_sheet", "assign_sheet", "find_import", needs=[Capability.POST_IMPORT]),
         **_each("get_import", "finalize_import", "delete_import", needs=[Capability.POST_IMPORT]),
     },
+    interface.Ads: {
+        **_each("ad_accounts", "check", "create", "find_created", "differences", needs=[Capability.ADS]),
+        **_each("find", "update", "switch", "upload_media", "media", "covers", needs=[Capability.ADS]),
+        **_each("identities", "authorize_post", "share_post", "report", needs=[Capability.ADS]),
+    },
 }
 """What each method and property of a facet needs, checked in this order. One that is not listed cannot be used."""
 
@@ -124,6 +129,7 @@ class _CheckedProvider:
     webhooks: interface.Webhooks
     engagement: interface.Engagement
     planner: interface.Planner
+    ads: interface.Ads
 
 
 class _CheckedFacet:

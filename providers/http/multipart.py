@@ -5,7 +5,7 @@ Owns the encoding (RFC 7578). Knows no vendor; the file's bytes are streamed and
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 _QUOTABLE = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -21,7 +21,8 @@ def boundary() -> str:
 class FileForm:
     """A form with one file. `body` opens a new stream of exactly `size` bytes; names are ours, never a caller's.
 
-    Raises ValueError for a name or a media type that would have to be quoted.
+    `fields` are further values, which come before the file. Raises ValueError for a name or a media type that would
+    have to be quoted.
     """
 
     file_name: str
@@ -29,11 +30,12 @@ class FileForm:
     size: int
     body: Callable[[], AsyncIterator[bytes]] = field(repr=False)
     name: str = "file"
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     boundary: str = field(default_factory=boundary)
 
     def __post_init__(self) -> None:
         """Raise ValueError for values that could inject a header."""
-        if not all(_QUOTABLE.fullmatch(each) for each in (self.name, self.file_name, self.boundary)):
+        if not all(_QUOTABLE.fullmatch(each) for each in (self.name, *self.fields, self.file_name, self.boundary)):
             raise ValueError("a name of a form's part holds characters that would have to be quoted")
         if not _MIME_TYPE.fullmatch(self.mime_type):
             raise ValueError("the media type of a form's part is none")
@@ -59,6 +61,13 @@ class FileForm:
         yield self._tail()
 
     def _head(self) -> bytes:
+        return "".join(self._value(name) for name in self.fields).encode() + self._file_head()
+
+    def _value(self, name: str) -> str:
+        disposition = f'Content-Disposition: form-data; name="{name}"'
+        return f"--{self.boundary}\r\n{disposition}\r\n\r\n{self.fields[name]}\r\n"
+
+    def _file_head(self) -> bytes:
         disposition = f'Content-Disposition: form-data; name="{self.name}"; filename="{self.file_name}"'
         return f"--{self.boundary}\r\n{disposition}\r\nContent-Type: {self.mime_type}\r\n\r\n".encode()
 

@@ -6,6 +6,7 @@ Knows no vendor, no storage, no server.
 
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
+from providers.interface.ads import Ads
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
@@ -19,6 +20,7 @@ from providers.interface.webhooks import Webhooks
 __all__ = [
     "Access",
     "Accounts",
+    "Ads",
     "Authorization",
     "Engagement",
     "Networks",

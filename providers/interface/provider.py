@@ -9,6 +9,7 @@ from typing import Protocol
 
 from providers.capabilities import CapabilityTable
 from providers.interface.accounts import Accounts
+from providers.interface.ads import Ads
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
@@ -81,6 +82,11 @@ class Provider(Protocol):
     @property
     def planner(self) -> Planner:
         """A planner's labels and imports."""
+        ...
+
+    @property
+    def ads(self) -> Ads:
+        """Paid campaigns."""
         ...
 
     async def close(self) -> None:

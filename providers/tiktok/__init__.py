@@ -1,4 +1,4 @@
-"""TikTok as a provider: its user-side v2 API, joined with its API for Business for the grants of account holders.
+"""TikTok as a provider: its user-side v2 API, joined with its API for Business for account holders and advertisers.
 
 Owns everything specific to the v2 API, and the choice between the two. Knows neither callers nor rows; the registry
 calls `build`.
@@ -14,6 +14,7 @@ import httpx
 from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
+from providers.interface.ads import Ads
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
@@ -47,6 +48,7 @@ class TikTok:
     publishing: TikTokPublishing
     webhooks: TikTokWebhooks
     engagement: Engagement
+    ads: Ads
     client: Client
     records: Records = field(default_factory=absent)
     planner: Planner = field(default_factory=absent)
@@ -72,11 +74,15 @@ def build(
     videos = TikTokVideos(client)
     return TikTok(
         authorization=TikTokAuthorization(client, clock),
-        authorizations={GrantKind.BUSINESS_ACCOUNT: business.authorization},
-        accounts=AccountsByKind(TikTokAccounts(client), business.accounts),
+        authorizations={
+            GrantKind.BUSINESS_ACCOUNT: business.authorization,
+            GrantKind.ADVERTISER: business.advertiser_authorization,
+        },
+        accounts=AccountsByKind(TikTokAccounts(client), business.accounts, business.advertiser_accounts),
         videos=VideosByKind(videos, business.videos),
         publishing=TikTokPublishing(client, videos),
         webhooks=TikTokWebhooks(client.config, business.client.config),
         engagement=business.engagement,
+        ads=business.ads,
         client=client,
     )

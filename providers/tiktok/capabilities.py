@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.models.grants import GrantKind
+from providers.tiktok_business.ads import capabilities as ads
 from providers.tiktok_business.capabilities import QUOTAS, RULES
 
 _FULL = Cell(Support.FULL)
@@ -64,7 +65,10 @@ TABLE = CapabilityTable(
         Capability.PLANNER_LABELS: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
         Capability.POST_IMPORT: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
         Capability.WEBHOOKS: _FULL,
-        Capability.ADS: Cell(Support.NOT_YET, _ADS.format("ads")),
+        Capability.ADS: Cell(
+            Support.PARTIAL,
+            "With a grant of the kind GRANT_KIND_ADVERTISER. Manual campaigns with videos and posts; no Smart+, apps, shops.",
+        ),
         Capability.AUDIENCES: Cell(Support.NOT_YET, _ADS.format("audiences")),
     },
     grants={
@@ -76,8 +80,8 @@ TABLE = CapabilityTable(
         "can_upload_drafts": frozenset({"video.upload"}),
     },
     profile_scopes={"basic": "user.info.basic", "profile": "user.info.profile", "stats": "user.info.stats"},
-    kinds=(GrantKind.USER, GrantKind.BUSINESS_ACCOUNT),
-    kind_rules={GrantKind.BUSINESS_ACCOUNT: RULES},
+    kinds=(GrantKind.USER, GrantKind.BUSINESS_ACCOUNT, GrantKind.ADVERTISER),
+    kind_rules={GrantKind.BUSINESS_ACCOUNT: RULES, GrantKind.ADVERTISER: ads.RULES},
     limits=Limits(
         max_caption_units=2200,
         max_photos=35,

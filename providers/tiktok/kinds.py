@@ -1,7 +1,7 @@
 """Which of TikTok's two APIs serves a call: that of the kind of its grant, or of its account.
 
-Owns the choice. A user's grant is of the v2 API, an account holder's of the API for Business; their tokens, ids and
-scopes are not interchangeable.
+Owns the choice. A user's grant is of the v2 API, an account holder's and an advertiser's of the API for Business; their
+tokens, ids and scopes are not interchangeable.
 """
 
 from collections.abc import Sequence, Set
@@ -22,19 +22,22 @@ async def is_business(access: Access) -> bool:
 class AccountsByKind:
     """Profiles, each read with the API of its grant."""
 
-    def __init__(self, user: Accounts, business: Accounts) -> None:
-        """Choose between the two."""
-        self._user, self._business = user, business
+    def __init__(self, user: Accounts, business: Accounts, advertiser: Accounts) -> None:
+        """Choose between the three."""
+        self._user = user
+        self._others = {GrantKind.BUSINESS_ACCOUNT: business, GrantKind.ADVERTISER: advertiser}
 
     async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
         """Fetch a profile; see the interface."""
-        facet = self._business if await is_business(access) else self._user
-        return await facet.profile(access, parts, account)
+        return await (await self._of(access)).profile(access, parts, account)
 
     async def creator_info(self, access: Access) -> CreatorInfo:
         """Fetch what the creator may post now; see the interface."""
-        facet = self._business if await is_business(access) else self._user
-        return await facet.creator_info(access)
+        return await (await self._of(access)).creator_info(access)
+
+    async def _of(self, access: Access) -> Accounts:
+        kind = (await access.token()).kind
+        return self._user if kind is None else self._others.get(kind, self._user)
 
 
 class VideosByKind:

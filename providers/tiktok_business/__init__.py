@@ -1,4 +1,4 @@
-"""TikTok's API for Business as it serves account holders: grants, profiles, insights, videos, comments.
+"""TikTok's API for Business: of account holders grants, profiles, insights, videos, comments; of advertisers ads.
 
 Owns everything specific to that API. Knows neither callers nor rows, nor TikTok's v2 API: `providers/tiktok` joins the
 two.
@@ -12,6 +12,9 @@ from typing import Any
 from providers.http.client import Clients
 from providers.tiktok_business import config
 from providers.tiktok_business.accounts import BusinessAccounts
+from providers.tiktok_business.ads.facet import MarketingAds
+from providers.tiktok_business.ads.profile import AdvertiserAccounts
+from providers.tiktok_business.advertiser_authorization import AdvertiserAuthorization
 from providers.tiktok_business.authorization import BusinessAuthorization, RedirectError
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.engagement import BusinessEngagement
@@ -26,6 +29,9 @@ class Business:
     accounts: BusinessAccounts
     videos: BusinessVideos
     engagement: BusinessEngagement
+    advertiser_authorization: AdvertiserAuthorization
+    advertiser_accounts: AdvertiserAccounts
+    ads: MarketingAds
     client: Client
 
 
@@ -43,5 +49,8 @@ def build(
         accounts=BusinessAccounts(client),
         videos=BusinessVideos(client),
         engagement=BusinessEngagement(client),
+        advertiser_authorization=AdvertiserAuthorization(client, clock, redirect_error),
+        advertiser_accounts=AdvertiserAccounts(client),
+        ads=MarketingAds(client),
         client=client,
     )

@@ -5,6 +5,7 @@ neither calls nor parsing. Codes as in TikTok's SDK (2026-02-27) and its portal 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from providers.errors import (
@@ -31,7 +32,8 @@ RATE_LIMITS = frozenset({40016, 40100, 40132, 40133, 61000})
 # "Suspend 5 minutes": the advice for the limit of a minute, and the safe one where the message names none.
 MINUTE_PAUSE = timedelta(minutes=5)
 
-CODES: Mapping[int, type[ProviderError]] = {
+Codes = Mapping[int, type[ProviderError]]
+CODES: Codes = {
     **dict.fromkeys((40000, 40002, 40053, 40065), ContentRefused),
     **dict.fromkeys((40001, 40003, 40011, 40012, 40061, 40117, 40120, 40121, 40122, 40200, 40502), Rejected),
     40007: NotFound,
@@ -45,12 +47,22 @@ CODES: Mapping[int, type[ProviderError]] = {
     **dict.fromkeys((40201, 40202, 40700, 40901, 60001), Unavailable),
     **dict.fromkeys((40900, 40902, 40903, *range(40904, 40917)), ContentRefused),
 }
-TOKEN_CODES: Mapping[int, type[ProviderError]] = {
+TOKEN_CODES: Codes = {
     **CODES,
     **dict.fromkeys((40105, 40131), GrantRevoked),
     **dict.fromkeys((40000, 40002, 40108), Misconfigured),
 }
 """The meaning of codes where tokens are issued: what is wrong with a code or a refresh token ends the grant."""
+
+ADVERTISER_CODES: Codes = {
+    **CODES,
+    # An advertiser's token reaches many ad accounts: what does not fit one of them says nothing of the token.
+    **dict.fromkeys((40106, 40119, 40300, 40301, 40302, 40309), Rejected),
+}
+"""The meaning of codes of the Marketing API."""
+
+# Refused for what has to be done first, whatever the call: nothing happened.
+_UNDONE = frozenset({40901})
 
 # What is wrong with the application whoever asks: it says nothing of a grant.
 APPLICATION_CODES = frozenset({40101, 40108, 40113, 40118, 40124, 40125})
@@ -65,16 +77,27 @@ _REFUSALS = Refusals(provider=PROVIDER, vendor="TikTok for Business", log_header
 make, unreadable, header_log_id = _REFUSALS.make, _REFUSALS.unreadable, _REFUSALS.header_log_id
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """How the answer to a call is to be understood: the meaning of its codes, whether it is a write, and whether a
+    write of several objects may fail for some.
+    """
+
+    codes: Codes = field(default_factory=lambda: CODES)
+    write: bool = False
+    partial: bool = False
+
+
 def refusal(
-    answer: Answer, envelope: Envelope, *, write: bool, now: datetime, secrets: Iterable[Secret] = ()
+    answer: Answer, envelope: Envelope, meaning: Meaning, *, now: datetime, secrets: Iterable[Secret] = ()
 ) -> ProviderError:
     """Make the error of an envelope whose code is not a success.
 
     After a write a fault of the service is Ambiguous, and so is a code of a duplicate: only a look can tell.
     """
     code = envelope.code or 0
-    kind = CODES.get(code) or _unknown(code, write=write)
-    if kind is Unavailable and write:
+    kind = meaning.codes.get(code) or _unknown(code, write=meaning.write)
+    if kind is Unavailable and meaning.write and code not in _UNDONE:
         kind = Ambiguous
     error = make(kind, answer, str(code), envelope.message, log_id=envelope.log_id, secrets=secrets)
     if code in RATE_LIMITS:

@@ -10,19 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.http import strict_json
-from providers.tiktok_common.values import text
+from providers.tiktok_common.values import items, text
 
 OK, PARTIAL = 0, 20001
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """`{code, message, request_id, data}`; `code` is None if there is no integer."""
+    """`{code, message, request_id, data}`; `code` is None if there is no integer. `items` are the objects of `data`
+    where that is a list.
+    """
 
     data: dict[str, Any] = field(default_factory=dict)
     code: int | None = None
     message: str = ""
     log_id: str = ""
+    items: tuple[dict[str, Any], ...] = ()
 
 
 def envelope(body: bytes) -> Envelope:
@@ -33,6 +36,7 @@ def envelope(body: bytes) -> Envelope:
         code=strict_json.integer(root.get("code")),
         message=text(root, "message"),
         log_id=text(root, "request_id"),
+        items=tuple(each for each in items(root, "data") if isinstance(each, dict)),
     )
 
 

@@ -62,6 +62,7 @@ CALLS: Mapping[Capability, Call] = {
     Capability.COMMENT_HIDE: lambda it, access: it.engagement.set_hidden(access, ACCOUNT, "1", hidden=True),
     Capability.COMMENT_DELETE: lambda it, access: it.engagement.delete_comment(access, ACCOUNT, "1"),
     Capability.WEBHOOKS: lambda it, _: it.webhooks.parse(b"{}"),
+    Capability.ADS: lambda it, access: it.ads.ad_accounts(access),
 }
 """A call that needs the capability. The other capabilities have no call yet; a new facet adds its rows here."""
 
