@@ -20,7 +20,16 @@ from providers.simulators.common.vendor import Clock, Parts
 from providers.simulators.faults import Fault
 from providers.simulators.tiktok import consent
 from providers.simulators.tiktok.state import system_clock
-from providers.simulators.tiktok_business import comments, control, oauth, publishing, reading, subscriptions, wire
+from providers.simulators.tiktok_business import (
+    audience_calls,
+    comments,
+    control,
+    oauth,
+    publishing,
+    reading,
+    subscriptions,
+    wire,
+)
 from providers.simulators.tiktok_business.config import SimulatorConfig
 from providers.simulators.tiktok_business.errors import MESSAGES, VendorError
 from providers.simulators.tiktok_business.state import Vendor
@@ -46,6 +55,12 @@ ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Respon
     ("POST", "/business/video/publish/"): ("video.publish", publishing.video_publish),
     ("POST", "/business/photo/publish/"): ("photo.publish", publishing.photo_publish),
     ("GET", "/business/publish/status/"): ("publish.status", publishing.publish_status),
+    ("POST", "/dmp/custom_audience/file/upload/"): ("audience.upload", audience_calls.upload),
+    ("POST", "/dmp/custom_audience/create/"): ("audience.create", audience_calls.create),
+    ("POST", "/dmp/custom_audience/update/"): ("audience.update", audience_calls.update),
+    ("GET", "/dmp/custom_audience/get/"): ("audience.get", audience_calls.show),
+    ("GET", "/dmp/custom_audience/list/"): ("audience.list", audience_calls.listing),
+    ("POST", "/dmp/custom_audience/delete/"): ("audience.delete", audience_calls.delete),
     ("POST", "/business/webhook/update/"): ("webhook.update", subscriptions.update),
     ("GET", "/business/webhook/list/"): ("webhook.list", subscriptions.show),
     ("POST", "/business/webhook/delete/"): ("webhook.delete", subscriptions.delete),

@@ -44,5 +44,8 @@ class SimulatorConfig(config.SimulatorConfig):
     profile_needs_stats: bool = False
     # How many days the daily values are behind.
     days_behind: int = 2
+    # How long the members of an audience are matched, which takes TikTok a day or two, and how many of them are found.
+    matching_seconds: float = 60
+    match_rate: float = 1.0
     # The longest comment, in characters.
     comment_length: int = 1_200
