@@ -36,8 +36,9 @@ class Audiences(Protocol):
     async def create(self, access: Access, account: str, name: str, paths: Sequence[str], *, key: str) -> str:
         """Make an audience of files and return its id: one write.
 
-        `key` is part of its name at the vendor, so that `find_created` can tell. Raises ContentRefused, ValueError (no
-        files, or more than the limit), and Ambiguous: it may exist, ask `find_created` before any repeat.
+        `key` is part of its name at the vendor, so that `find_created` can tell. Raises UploadGone (the vendor forgot
+        the files), ContentRefused, ValueError (no files, or more than the limit), and Ambiguous: it may exist, ask
+        `find_created` before any repeat.
         """
         ...
 
@@ -53,7 +54,7 @@ class Audiences(Protocol):
 
         An audience is a set: the same files with the same action once more change nothing, also after Ambiguous, and
         its history tells whether that is needed. Raises Unavailable while the vendor cannot change it (nothing was
-        done), NotFound, ContentRefused, ValueError, Ambiguous.
+        done), UploadGone (the vendor forgot the files), NotFound, ContentRefused, ValueError, Ambiguous.
         """
         ...
 

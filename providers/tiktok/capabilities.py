@@ -67,7 +67,7 @@ TABLE = CapabilityTable(
         Capability.WEBHOOKS: _FULL,
         Capability.ADS: Cell(
             Support.PARTIAL,
-            "With a grant of the kind GRANT_KIND_ADVERTISER. Manual campaigns with videos and posts; no Smart+, apps, shops.",
+            "With a grant of the kind GRANT_KIND_ADVERTISER. Manual campaigns only: no Smart+, no apps.",
         ),
         Capability.AUDIENCES: Cell(Support.NOT_YET, _ADS.format("audiences")),
     },

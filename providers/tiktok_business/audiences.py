@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.errors import ContentRefused, NotFound, ProviderError, Unavailable
+from providers.errors import ContentRefused, NotFound, ProviderError, Unavailable, UploadGone
 from providers.http import strict_json
 from providers.http.multipart import FileForm
 from providers.interface.access import Access
@@ -42,6 +42,8 @@ HISTORY = 50
 LIMITS = AudienceLimits(min_rows=1_000, max_file_bytes=1_000_000_000, max_files=49, min_matches=1_000, max_name=128)
 # The refusal of a change while an audience is being matched has the code of every invalid parameter, and these words.
 NOT_EDITABLE = "not editable"
+# How long TikTok keeps a file that no audience was made of is documented nowhere; this is its code afterwards.
+FILE_GONE = "40909"
 TAG_DIGITS = 12
 
 
@@ -73,7 +75,7 @@ class BusinessAudiences:
             "file_paths": _checked(paths),
             "calculate_type": CALCULATE_TYPE,
         }
-        envelope = await self._calls.write(access, CREATE_PATH, account, body, scope=CHANGE_AUDIENCES)
+        envelope = await self._name_files(access, CREATE_PATH, account, body)
         id = values.identifier(envelope.data.get("custom_audience_id"))
         if not id:
             raise contract("TikTok's answer names no audience.", envelope, write=True)
@@ -92,10 +94,13 @@ class BusinessAudiences:
     async def change(self, access: Access, account: str, id: str, action: MembersAction, paths: Sequence[str]) -> None:
         """Append or remove members; see the interface. The action is always sent: TikTok's default replaces all."""
         body = {"custom_audience_id": id, "action": ACTIONS[action], "file_paths": _checked(paths)}
+        await self._name_files(access, UPDATE_PATH, account, body)
+
+    async def _name_files(self, access: Access, path: str, account: str, body: Mapping[str, Any]) -> wire.Envelope:
         try:
-            await self._calls.write(access, UPDATE_PATH, account, body, scope=CHANGE_AUDIENCES)
+            return await self._calls.write(access, path, account, body, scope=CHANGE_AUDIENCES)
         except ContentRefused as error:
-            raise _editable_later(error) from None
+            raise _understood(error) from None
 
     async def get(self, access: Access, account: str, ids: Sequence[str]) -> tuple[Audience, ...]:
         """Read audiences with their history; see the interface."""
@@ -144,8 +149,11 @@ def _checked(paths: Sequence[str]) -> list[str]:
     return list(paths)
 
 
-def _editable_later(error: ContentRefused) -> ProviderError:
-    """Return the error of a change: while TikTok works on an audience, the same change is only too early."""
+def _understood(error: ContentRefused) -> ProviderError:
+    """Return the error of a call that names files: TikTok may have forgotten them, or a change is only too early."""
+    if error.code == FILE_GONE:
+        text = "TikTok does not have the files any more."
+        return UploadGone(text, provider=PROVIDER, code=error.code, log_id=error.log_id)
     if NOT_EDITABLE not in error.message:
         return error
     text = "TikTok cannot change the audience now: it is being matched, or has too few matches."

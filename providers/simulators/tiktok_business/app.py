@@ -1,4 +1,4 @@
-"""TikTok's API for Business as one ASGI app: the consent page and the Accounts API.
+"""TikTok's API for Business as one ASGI app: the consent pages, the Accounts API and the Marketing API.
 
 Owns: the routes, how errors become responses, and the bodies of injected faults. Knows no rule.
 """
@@ -20,16 +20,9 @@ from providers.simulators.common.vendor import Clock, Parts
 from providers.simulators.faults import Fault
 from providers.simulators.tiktok import consent
 from providers.simulators.tiktok.state import system_clock
-from providers.simulators.tiktok_business import (
-    audience_calls,
-    comments,
-    control,
-    oauth,
-    publishing,
-    reading,
-    subscriptions,
-    wire,
-)
+from providers.simulators.tiktok_business import comments, control, oauth, publishing, reading, subscriptions, wire
+from providers.simulators.tiktok_business.ads import oauth as advertisers
+from providers.simulators.tiktok_business.ads.endpoints import ENDPOINTS as MARKETING
 from providers.simulators.tiktok_business.config import SimulatorConfig
 from providers.simulators.tiktok_business.errors import MESSAGES, VendorError
 from providers.simulators.tiktok_business.state import Vendor
@@ -55,15 +48,10 @@ ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Respon
     ("POST", "/business/video/publish/"): ("video.publish", publishing.video_publish),
     ("POST", "/business/photo/publish/"): ("photo.publish", publishing.photo_publish),
     ("GET", "/business/publish/status/"): ("publish.status", publishing.publish_status),
-    ("POST", "/dmp/custom_audience/file/upload/"): ("audience.upload", audience_calls.upload),
-    ("POST", "/dmp/custom_audience/create/"): ("audience.create", audience_calls.create),
-    ("POST", "/dmp/custom_audience/update/"): ("audience.update", audience_calls.update),
-    ("GET", "/dmp/custom_audience/get/"): ("audience.get", audience_calls.show),
-    ("GET", "/dmp/custom_audience/list/"): ("audience.list", audience_calls.listing),
-    ("POST", "/dmp/custom_audience/delete/"): ("audience.delete", audience_calls.delete),
     ("POST", "/business/webhook/update/"): ("webhook.update", subscriptions.update),
     ("GET", "/business/webhook/list/"): ("webhook.list", subscriptions.show),
     ("POST", "/business/webhook/delete/"): ("webhook.delete", subscriptions.delete),
+    **MARKETING,
 }
 
 
@@ -81,7 +69,8 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
 def _routes() -> list[Route]:
     return [
         Route("/v2/auth/authorize/", consent.authorize, methods=["GET"]),
-        Route("/_sim/consent", consent.decide, methods=["POST"]),
+        Route("/portal/auth", advertisers.authorize, methods=["GET"]),
+        Route("/_sim/consent", advertisers.decide, methods=["POST"]),
         *(Route(BASE + path, endpoint, methods=[method]) for (method, path), (_, endpoint) in ENDPOINTS.items()),
         *control_routes(control.CONTROLS),
     ]

@@ -47,5 +47,14 @@ class SimulatorConfig(config.SimulatorConfig):
     # How long the members of an audience are matched, which takes TikTok a day or two, and how many of them are found.
     matching_seconds: float = 60
     match_rate: float = 1.0
+    # How long the review of an ad takes, and until an uploaded video can be used.
+    review_seconds: float = 3_600
+    transcoding_seconds: float = 60
+    # What one ad that is shown spends in an hour, in its account's currency.
+    spend_per_hour: float = 1.5
+    # Whether campaigns are created switched on whatever is asked for, as was documented for apps without an allowlist.
+    ignore_disable: bool = False
+    # Fields of ad objects that are dropped without a word.
+    dropped: tuple[str, ...] = ()
     # The longest comment, in characters.
     comment_length: int = 1_200

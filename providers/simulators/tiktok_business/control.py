@@ -3,6 +3,8 @@
 Owns: the ledger's tables and what each control does. GET /_sim/ lists them.
 """
 
+from decimal import Decimal
+
 from providers.simulators.common import control
 from providers.simulators.common.control import Values
 from providers.simulators.tiktok_business.config import SCOPES
@@ -10,8 +12,9 @@ from providers.simulators.tiktok_business.state import Vendor
 
 
 def _ledger(vendor: Vendor, values: Values) -> Values:
-    """Posts, what was written through the API, exchanges, calls, webhook deliveries, fault hits."""
-    return control.ledger(vendor, {"posts": vendor.posts}, written=vendor.written)
+    """Posts, what was written, created and launched through the API, exchanges, calls, deliveries, fault hits."""
+    ads = {"created": vendor.marketing.created, "launched": vendor.marketing.launched}
+    return control.ledger(vendor, {"posts": vendor.posts}, written=vendor.written, **ads)
 
 
 def _accounts(vendor: Vendor, values: Values) -> Values:
@@ -60,6 +63,40 @@ def _fail(vendor: Vendor, values: Values) -> None:
     vendor.fail_next_publish(str(values["reason"]))
 
 
+def _advertiser(vendor: Vendor, values: Values) -> None:
+    """Change an ad account: {advertiser_id, balance, status, any field}."""
+    changes = {**values, **({"balance": Decimal(str(values["balance"]))} if "balance" in values else {})}
+    vendor.marketing.set_advertiser(changes.pop("advertiser_id"), **changes)
+
+
+def _advertiser_grant(vendor: Vendor, values: Values) -> Values:
+    """An advertiser's token without a consent page, for every ad account."""
+    return {"access_token": vendor.marketing.grant()}
+
+
+def _deny(vendor: Vendor, values: Values) -> None:
+    """The review rejects the next ads whose name contains {part}, for {reason}."""
+    vendor.marketing.deny(values["part"], values["reason"])
+
+
+def _spark_code(vendor: Vendor, values: Values) -> Values:
+    """Make a code with which the post {item_id} can be advertised."""
+    return {"auth_code": vendor.marketing.add_spark_code(values["item_id"])}
+
+
 CONTROLS = control.controls(
-    get=(_ledger, _accounts), post=(_grant, _expire, _revoke, _video, _comment, _uncomment, _fail)
+    get=(_ledger, _accounts),
+    post=(
+        _grant,
+        _expire,
+        _revoke,
+        _video,
+        _comment,
+        _uncomment,
+        _fail,
+        _advertiser,
+        _advertiser_grant,
+        _deny,
+        _spark_code,
+    ),
 )

@@ -10,7 +10,8 @@ from providers.simulators.tiktok import state
 from providers.simulators.tiktok.publications import Post
 from providers.simulators.tiktok.users import SimUser
 from providers.simulators.tiktok_business.accounts import SimAccount, SimComment, SimVideo, first_accounts
-from providers.simulators.tiktok_business.audiences import AudienceBook
+from providers.simulators.tiktok_business.ads.audiences import AudienceBook
+from providers.simulators.tiktok_business.ads.state import Marketing
 from providers.simulators.tiktok_business.config import SCOPES, SimulatorConfig
 from providers.simulators.tiktok_business.grants import Grants
 from providers.simulators.tiktok_business.limits import Windows
@@ -34,11 +35,16 @@ class Vendor(state.Vendor):
         self.tokens = Grants(self.config, self.entropy)
         self.grants = self.tokens
         self.app_windows = Windows(self.config)
+        self.marketing = Marketing(self.config, self.entropy, self.now)
         self.subscriptions: dict[str, str] = {}
         self.audiences = AudienceBook(self.config.matching_seconds, self.config.match_rate, self.entropy)
-        self.advertisers: dict[str, set[str]] = {}
         # What was written through the API, in order: the tests' proof that nothing was written twice.
         self.written: list[tuple[str, str, str]] = []
+
+    def settle(self) -> None:
+        """Apply everything that is due; money is spent until now."""
+        super().settle()
+        self.marketing.settle()
 
     @property
     def account(self) -> SimAccount:

@@ -4,7 +4,7 @@ Owns: parsing requests and building responses. Knows nothing of what an endpoint
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -26,7 +26,7 @@ def vendor_of(request: Request) -> Vendor:
     return vendor
 
 
-def envelope(vendor: Vendor, data: Mapping[str, Any], code: int = 0, message: str = "OK") -> Response:
+def envelope(vendor: Vendor, data: Mapping[str, Any] | Sequence[Any], code: int = 0, message: str = "OK") -> Response:
     """Return `{code, message, request_id, data}` with HTTP 200."""
     request_id = ids.log_id(vendor.entropy, vendor.now())
     body = {"code": code, "message": message, "request_id": request_id, "data": data}

@@ -4,7 +4,6 @@ Owns `/…/create/`, `/…/update/` and `/…/status/update/` of all levels. Eac
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from providers.errors import ProviderError
@@ -122,20 +121,19 @@ def _created(level: Level, envelope: wire.Envelope, spec: Spec, parents: AdParen
     if not id:
         raise contract("TikTok's answer to a create names nothing.", envelope, write=True)
     node = level.read_node(row)
-    stated = {"switch": node.switch} if values.text(row, "operation_status") else {}
-    made = AdNode(
+    return AdNode(
         level=level.level,
         id=id,
         name=spec.name,
         campaign_id=id if level is CAMPAIGN else parents.campaign_id,
         ad_group_id=id if level is AD_GROUP else parents.ad_group_id,
         spec=spec,
+        switch=node.switch,
         state=node.state,
         vendor_status=node.vendor_status,
         tag=key[:10],
         create_time=node.create_time,
     )
-    return replace(made, **stated)
 
 
 def _refused(level: Level, envelope: wire.Envelope, ids: Sequence[str]) -> dict[str, ItemError]:

@@ -23,6 +23,7 @@ from providers.tiktok.capabilities import TABLE
 from tests.fixtures.consent import decide
 from tests.providers.conformance.harness import Harness, Power, Setup
 from tests.providers.faking import NOW, VERIFIER, Line, Renewing
+from tests.providers.tiktok_business.ads_harness import ADS_TABLE, advertising
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
 _USERS_ONLY = {
@@ -152,4 +153,7 @@ async def simulated() -> AsyncIterator[Simulated]:
     await provider.close()
 
 
-SETUPS = (Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),)
+SETUPS = (
+    Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),
+    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.TIME}), advertising),
+)

@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from providers.errors import Ambiguous, ContentRefused, NotFound, ProviderError, ScopeNotGranted, Unavailable
+from providers.errors import Ambiguous, ContentRefused, NotFound, ProviderError, ScopeNotGranted, Unavailable, UploadGone
 from providers.models.audiences import AudienceState, MembersAction, MembersFile
 from providers.simulators.tiktok_business import SimulatorConfig, Vendor, create_app
+from providers.simulators.tiktok_business.ads.advertisers import AdvertiserGrant
 from providers.tiktok import TikTok, build
 from providers.tiktok_business.audiences import LIMITS, tagged, untagged
 from tests.fixtures import reference
@@ -171,6 +172,8 @@ REFUSALS: list[tuple[str, httpx.Response, type[ProviderError]]] = [
     ("create", httpx.Response(502, text="<html>"), Ambiguous),
     ("append", refused(40002, "Audience is not editable"), Unavailable),
     ("append", refused(40002, "file_paths: invalid"), ContentRefused),
+    ("append", refused(40909), UploadGone),
+    ("create", refused(40909), UploadGone),
     ("append", refused(40007), NotFound),
     ("append", refused(51003), Ambiguous),
     ("get", refused(51003), Unavailable),
@@ -274,7 +277,8 @@ async def test_an_audience_lives_through_the_simulator() -> None:
     clock = Clock()
     app = create_app(SimulatorConfig(rate_limits=False, matching_seconds=60), clock=clock)
     vendor: Vendor = app.state.vendor
-    vendor.advertisers["act.canary-business-1"] = {ADVERTISER}
+    grant = AdvertiserGrant(core_user_id="1", advertiser_ids=(ADVERTISER,))
+    vendor.marketing.grants.tokens["act.canary-business-1"] = grant
     provider = build(support.SETTINGS, clock=clock, transport=httpx.ASGITransport(app))
     access, it = FakeAccess(), provider.audiences
 

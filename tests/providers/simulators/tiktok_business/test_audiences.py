@@ -5,10 +5,17 @@ from typing import Any
 
 import pytest
 
+from providers.simulators.tiktok_business.ads.advertisers import AdvertiserGrant
 from tests.providers.simulators.tiktok_business.conftest import BASE, World, simulated
 
 ADVERTISER, TOKEN = "7100000000000000001", "advertiser-token"
 PATH = "/dmp/custom_audience"
+
+
+def granted(world: World) -> None:
+    """Let the token reach one ad account."""
+    grant = AdvertiserGrant(core_user_id="1", advertiser_ids=(ADVERTISER,))
+    world.vendor.marketing.grants.tokens[TOKEN] = grant
 
 
 def rows(first: int, count: int, header: str = "Email_SHA256,Phone_SHA256") -> bytes:
@@ -20,7 +27,7 @@ def rows(first: int, count: int, header: str = "Email_SHA256,Phone_SHA256") -> b
 @pytest.fixture
 def audiences(world: World) -> World:
     """Return the simulator with the grant of an advertiser."""
-    world.vendor.advertisers[TOKEN] = {ADVERTISER}
+    granted(world)
     return world
 
 
@@ -146,7 +153,7 @@ async def test_whoever_names_no_action_replaces_everything(audiences: World) -> 
 async def test_too_few_matches_are_never_valid() -> None:
     """With fewer than 1,000 matches an audience stays invalid, and cannot be changed."""
     async with simulated(match_rate=0.5) as world:
-        world.vendor.advertisers[TOKEN] = {ADVERTISER}
+        granted(world)
         id, path = await made(world), await path_of(world, rows(0, 1_000))
         world.clock.advance(60)
         details = (await shown(world, id))["audience_details"]

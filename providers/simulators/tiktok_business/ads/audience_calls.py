@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.simulators.common.http import media_type
+from providers.simulators.tiktok_business.ads.wire import advertiser_of
 from providers.simulators.tiktok_business.errors import VendorError
 from providers.simulators.tiktok_business.wire import (
     envelope,
@@ -21,7 +22,7 @@ from providers.simulators.tiktok_business.wire import (
     vendor_of,
 )
 
-READ, MANAGE = 30, 31
+READ, MANAGE = "30", "31"
 MOST_AT_ONCE = 100
 
 
@@ -31,7 +32,7 @@ async def upload(request: Request) -> Response:
         raise VendorError(40002, "Content-Type: must be multipart/form-data")
     async with request.form() as form:
         values = {name: value for name, value in form.items() if isinstance(value, str)}
-        advertiser = _authorize(request, "audience.upload", MANAGE, values)
+        advertiser = _advertiser(request, "audience.upload", MANAGE, values)
         signature, calculate_type = required(values, "file_signature", "calculate_type")
         file = form.get("file")
         content = await file.read() if isinstance(file, UploadFile) else None
@@ -44,7 +45,7 @@ async def upload(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """Make an audience of files."""
     values, vendor = await json_body(request), vendor_of(request)
-    advertiser = _authorize(request, "audience.create", MANAGE, values)
+    advertiser = _advertiser(request, "audience.create", MANAGE, values)
     required(values, "custom_audience_name", "calculate_type")
     return envelope(vendor, {"custom_audience_id": vendor.audiences.create(advertiser, values, vendor.now())})
 
@@ -52,7 +53,7 @@ async def create(request: Request) -> Response:
 async def update(request: Request) -> Response:
     """Change an audience."""
     values, vendor = await json_body(request), vendor_of(request)
-    advertiser = _authorize(request, "audience.update", MANAGE, values)
+    advertiser = _advertiser(request, "audience.update", MANAGE, values)
     required(values, "custom_audience_id")
     vendor.audiences.update(advertiser, values, vendor.now())
     return envelope(vendor, {})
@@ -61,7 +62,7 @@ async def update(request: Request) -> Response:
 async def show(request: Request) -> Response:
     """Return audiences with their history; unknown ids are left out."""
     values, vendor = dict(request.query_params), vendor_of(request)
-    advertiser = _authorize(request, "audience.get", READ, values)
+    advertiser = _advertiser(request, "audience.get", READ, values)
     ids = _ids(json_list(values, "custom_audience_ids", []))
     size = integer(values, "history_size", 10, least=1, most=100)
     book, now = vendor.audiences, vendor.now()
@@ -76,7 +77,7 @@ async def show(request: Request) -> Response:
 async def listing(request: Request) -> Response:
     """Return a page of audiences."""
     values, vendor = dict(request.query_params), vendor_of(request)
-    advertiser = _authorize(request, "audience.list", READ, values)
+    advertiser = _advertiser(request, "audience.list", READ, values)
     page = integer(values, "page", 1, least=1)
     size = integer(values, "page_size", 10, least=1, most=MOST_AT_ONCE)
     found, now = vendor.audiences.of(advertiser), vendor.now()
@@ -88,24 +89,13 @@ async def listing(request: Request) -> Response:
 async def delete(request: Request) -> Response:
     """Delete audiences."""
     values, vendor = await json_body(request), vendor_of(request)
-    advertiser = _authorize(request, "audience.delete", MANAGE, values)
+    advertiser = _advertiser(request, "audience.delete", MANAGE, values)
     vendor.audiences.delete(advertiser, _ids(values.get("custom_audience_ids")))
     return envelope(vendor, {})
 
 
-def _authorize(request: Request, operation: str, scope: int, values: Mapping[str, Any]) -> str:
-    """Return the ad account of a call and count the call. Raise VendorError for token, rate, account or scope."""
-    vendor, token = vendor_of(request), request.headers.get("access-token", "")
-    if not token:
-        raise VendorError(40104)
-    if vendor.config.rate_limits:
-        vendor.app_windows.admit(operation, vendor.now())
-    if token not in vendor.advertisers:
-        raise VendorError(40105)
-    [advertiser] = required(values, "advertiser_id")
-    if advertiser not in vendor.advertisers[token]:
-        raise VendorError(40001, "advertiser_id: no permission")
-    return advertiser
+def _advertiser(request: Request, operation: str, scope: str, values: Mapping[str, Any]) -> str:
+    return advertiser_of(request, operation, scope, dict(values)).advertiser_id
 
 
 def _ids(value: object) -> list[str]:
