@@ -14,7 +14,15 @@ from typing import Any
 import httpx
 import pytest
 
-from providers.errors import Ambiguous, ContentRefused, NotFound, ProviderError, ScopeNotGranted, Unavailable, UploadGone
+from providers.errors import (
+    Ambiguous,
+    ContentRefused,
+    NotFound,
+    ProviderError,
+    ScopeNotGranted,
+    Unavailable,
+    UploadGone,
+)
 from providers.models.audiences import AudienceState, MembersAction, MembersFile
 from providers.simulators.tiktok_business import SimulatorConfig, Vendor, create_app
 from providers.simulators.tiktok_business.ads.advertisers import AdvertiserGrant
