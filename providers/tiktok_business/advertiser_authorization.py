@@ -19,6 +19,7 @@ from providers.models.grants import ConsentRequest, Grant, GrantKind
 from providers.models.secret import Secret
 from providers.tiktok_business import wire
 from providers.tiktok_business.ads.capabilities import SCOPES, expanded
+from providers.tiktok_business.ads.profile import USER_PATH
 from providers.tiktok_business.authorization import RedirectError
 from providers.tiktok_business.capabilities import missing
 from providers.tiktok_business.client import Client
@@ -28,7 +29,6 @@ from providers.tiktok_common.authorization import ConsentOnly
 
 TOKEN_PATH = "/oauth2/access_token/"  # noqa: S105 - a path
 REVOKE_PATH = "/oauth2/revoke_token/"
-USER_PATH = "/user/info/"
 # The token does not expire; a grant needs an expiry.
 LIFETIME = timedelta(days=3650)
 

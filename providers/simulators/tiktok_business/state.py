@@ -10,11 +10,11 @@ from providers.simulators.tiktok import state
 from providers.simulators.tiktok.publications import Post
 from providers.simulators.tiktok.users import SimUser
 from providers.simulators.tiktok_business.accounts import SimAccount, SimComment, SimVideo, first_accounts
-from providers.simulators.tiktok_business.ads.audiences import AudienceBook
-from providers.simulators.tiktok_business.ads.state import Marketing
 from providers.simulators.tiktok_business.config import SCOPES, SimulatorConfig
 from providers.simulators.tiktok_business.grants import Grants
 from providers.simulators.tiktok_business.limits import Windows
+from providers.simulators.tiktok_business.marketing.audiences import AudienceBook
+from providers.simulators.tiktok_business.marketing.state import Marketing
 from providers.simulators.tiktok_business.webhooks import WebhookSender
 
 

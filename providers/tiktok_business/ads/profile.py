@@ -10,11 +10,12 @@ from providers.capabilities import Capability
 from providers.interface.access import Access
 from providers.models.accounts import Profile, ProfilePart
 from providers.tiktok_business.ads.capabilities import PLATFORM
-from providers.tiktok_business.advertiser_authorization import USER_PATH
 from providers.tiktok_business.capabilities import missing
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.errors import ADVERTISER_CODES, contract
 from providers.tiktok_common import values
+
+USER_PATH = "/user/info/"
 
 
 class AdvertiserAccounts:

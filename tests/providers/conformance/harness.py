@@ -46,6 +46,7 @@ class Power(Enum):
     POSTS = "nothing may be posted here"
     VIDEOS = "the account's videos cannot be chosen"
     WEBHOOKS = "no delivery can be signed here"
+    MONEY = "no money may be spent here"
 
 
 @dataclass(frozen=True)

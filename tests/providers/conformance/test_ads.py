@@ -67,7 +67,7 @@ async def test_a_read_that_fails_says_how(harness: Any, how: str, kind: type[Exc
     assert_silent(caught.value, access.grant.access_token)
 
 
-@needs(Capability.ADS, Power.TIME)
+@needs(Capability.ADS, Power.MONEY)
 async def test_what_is_created_is_paused_and_as_wanted(harness: Any) -> None:
     """On every level the node that is read back is paused, and differs in nothing from what was wanted."""
     access = await harness.access()
@@ -274,7 +274,7 @@ async def test_a_foreign_cursor_is_refused(harness: Any) -> None:
         await harness.provider.ads.find(access, account.id, AdQuery(AdLevel.AD), cursor="tomorrow")
 
 
-@needs(Capability.ADS, Power.TIME)
+@needs(Capability.ADS, Power.MONEY)
 @pytest.mark.parametrize("kind", AdMediaKind)
 async def test_a_repeated_upload_is_safe(harness: Any, kind: AdMediaKind) -> None:
     """The same key uploads a file once or finds it, and it becomes ready."""
@@ -289,7 +289,7 @@ async def test_a_repeated_upload_is_safe(harness: Any, kind: AdMediaKind) -> Non
     assert kind is AdMediaKind.IMAGE or first.id == again.id
 
 
-@needs(Capability.ADS, Power.FAULTS, Power.TIME)
+@needs(Capability.ADS, Power.FAULTS, Power.MONEY)
 async def test_a_lost_upload_is_found_by_its_key(harness: Any) -> None:
     """An upload whose answer is lost is Ambiguous, and a repeat with the same key returns the first."""
     access = await harness.access()
@@ -317,7 +317,7 @@ async def test_identities_can_be_named_in_an_ad(harness: Any) -> None:
     assert all(each.id for each in found)
 
 
-@needs(Capability.ADS, Power.TIME)
+@needs(Capability.ADS, Power.MONEY)
 async def test_reports_add_up(harness: Any) -> None:
     """What the ads spent is what their account spent; absent numbers are None; everything is a Decimal."""
     access = await harness.access()
@@ -336,7 +336,7 @@ async def test_reports_add_up(harness: Any) -> None:
     assert totals.pop() > 0
 
 
-@needs(Capability.ADS, Power.TIME)
+@needs(Capability.ADS, Power.MONEY)
 async def test_delivery_follows_switches_and_budgets(harness: Any) -> None:
     """Nothing is delivered before everything above is enabled and reviewed, and nothing beyond a budget."""
     access = await harness.access()

@@ -27,7 +27,7 @@ from tests.providers.tiktok_business.ads_harness import ADS_TABLE, advertising
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
 _USERS_ONLY = {
-    each: Cell(Support.NOT_YET, "Through the grant of an account holder nothing is published.")
+    each: Cell(Support.NOT_YET, "Through the grant of an account holder nothing is published or advertised.")
     for each in (
         Capability.CREATOR_INFO,
         Capability.POST_VIDEO_UPLOAD,
@@ -36,6 +36,8 @@ _USERS_ONLY = {
         Capability.POST_INBOX,
         Capability.POST_CANCEL,
         Capability.POST_SCHEDULE,
+        Capability.ADS,
+        Capability.AUDIENCES,
     )
 }
 BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_USERS_ONLY})
@@ -155,5 +157,5 @@ async def simulated() -> AsyncIterator[Simulated]:
 
 SETUPS = (
     Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),
-    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.TIME}), advertising),
+    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.MONEY, Power.TIME}), advertising),
 )

@@ -4,6 +4,7 @@ Owns literal answers in TikTok's format. Knows nothing of the provider's code bu
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from providers.models.engagement import AccountRef
 from providers.models.grants import AccessToken, GrantKind
 from providers.models.secret import Secret
 from providers.tiktok import TikTok, build
+from providers.tiktok_business.ads.capabilities import SCOPES as ADS_SCOPES
 from providers.tiktok_business.capabilities import SCOPES
 from tests.providers import faking
 from tests.providers.faking import NOW, Answering, FakeVendor
@@ -55,3 +57,13 @@ class FakeAccess(faking.FakeAccess):
         value, expire_time = Secret(f"{self.prefix}-{self.version}"), NOW + timedelta(hours=24)
         kind = GrantKind.BUSINESS_ACCOUNT
         return AccessToken(value, self.version, self.scopes, expire_time, subject="biz-1", kind=kind)
+
+
+class AdsAccess(FakeAccess):
+    """An Access to the grant of an advertiser."""
+
+    all_scopes = ADS_SCOPES
+
+    async def token(self) -> AccessToken:
+        """Return the current token."""
+        return replace(await super().token(), kind=GrantKind.ADVERTISER)

@@ -25,7 +25,7 @@ from providers.errors import (
 )
 from providers.models.audiences import AudienceState, MembersAction, MembersFile
 from providers.simulators.tiktok_business import SimulatorConfig, Vendor, create_app
-from providers.simulators.tiktok_business.ads.advertisers import AdvertiserGrant
+from providers.simulators.tiktok_business.marketing.advertisers import AdvertiserGrant
 from providers.tiktok import TikTok, build
 from providers.tiktok_business.audiences import LIMITS, tagged, untagged
 from tests.fixtures import reference

@@ -9,11 +9,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.tiktok_business.ads.advertisers import SimAdvertiser
-from providers.simulators.tiktok_business.ads.nodes import TIME, SimNode
 from providers.simulators.tiktok_business.ads.tree import shown
 from providers.simulators.tiktok_business.ads.wire import advertiser_of, ids_in
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.advertisers import SimAdvertiser
+from providers.simulators.tiktok_business.marketing.nodes import TIME, SimNode
 from providers.simulators.tiktok_business.wire import Values, envelope, json_body, json_list, required, vendor_of
 
 MOST = 20

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.simulators.common.http import media_type
-from providers.simulators.tiktok_business.ads.library import MIN_CHUNKED, SimFile
 from providers.simulators.tiktok_business.ads.wire import advertiser_of, paged
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.library import MIN_CHUNKED, SimFile
 from providers.simulators.tiktok_business.wire import (
     Values,
     envelope,

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.tiktok_business.ads.nodes import TIME
-from providers.simulators.tiktok_business.ads.state import SimSparkCode
 from providers.simulators.tiktok_business.ads.wire import advertiser_of, paged
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.nodes import TIME
+from providers.simulators.tiktok_business.marketing.state import SimSparkCode
 from providers.simulators.tiktok_business.wire import Values, envelope, json_body, json_list, required, vendor_of
 
 # GeoNames ids of countries, as TikTok uses them.

@@ -15,10 +15,10 @@ from providers.simulators.common import http
 from providers.simulators.common.ids import opaque
 from providers.simulators.tiktok import consent as user_consent
 from providers.simulators.tiktok.ledger import Exchange
-from providers.simulators.tiktok_business.ads.advertisers import SCOPES, AdvertiserGrant
-from providers.simulators.tiktok_business.ads.state import PERSON
 from providers.simulators.tiktok_business.ads.wire import grant_of
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.advertisers import SCOPES, AdvertiserGrant
+from providers.simulators.tiktok_business.marketing.state import PERSON
 from providers.simulators.tiktok_business.wire import Values, envelope, json_body, json_list, required, vendor_of
 
 page = partial(http.page, "TikTok for Business")

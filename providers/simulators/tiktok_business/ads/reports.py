@@ -12,10 +12,10 @@ from decimal import Decimal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.tiktok_business.ads.advertisers import SimAdvertiser
-from providers.simulators.tiktok_business.ads.nodes import SimNode
 from providers.simulators.tiktok_business.ads.wire import advertiser_of, paged
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.advertisers import SimAdvertiser
+from providers.simulators.tiktok_business.marketing.nodes import SimNode
 from providers.simulators.tiktok_business.wire import Values, choice, envelope, json_list, vendor_of
 
 LEVELS = {

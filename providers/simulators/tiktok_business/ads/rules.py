@@ -8,9 +8,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from providers.simulators.tiktok_business.ads.advertisers import SimAdvertiser
-from providers.simulators.tiktok_business.ads.nodes import SimNode, moment
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.advertisers import SimAdvertiser
+from providers.simulators.tiktok_business.marketing.nodes import SimNode, moment
 
 Fields = Mapping[str, Any]
 

@@ -8,10 +8,10 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.tiktok_business.ads.nodes import SimNode
 from providers.simulators.tiktok_business.ads.tree import PLURAL, SCOPES
 from providers.simulators.tiktok_business.ads.wire import advertiser_of, ids_in
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.nodes import SimNode
 from providers.simulators.tiktok_business.wire import Values, choice, envelope, json_body, vendor_of
 
 MOST = 20

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.simulators.tiktok_business.ads import rules
-from providers.simulators.tiktok_business.ads.advertisers import SimAdvertiser
-from providers.simulators.tiktok_business.ads.nodes import TIME, SimNode
 from providers.simulators.tiktok_business.ads.wire import advertiser_of, json_object, paged
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.advertisers import SimAdvertiser
+from providers.simulators.tiktok_business.marketing.nodes import TIME, SimNode
 from providers.simulators.tiktok_business.wire import Values, envelope, json_body, required, vendor_of
 
 PLURAL = {"campaign": "campaign_ids", "adgroup": "adgroup_ids", "ad": "ad_ids"}

@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from providers.simulators.tiktok_business.ads.advertisers import AdvertiserGrant, SimAdvertiser
 from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.advertisers import AdvertiserGrant, SimAdvertiser
 from providers.simulators.tiktok_business.wire import Values, integer, required, vendor_of
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from providers.simulators.tiktok_business.ads.advertisers import AdvertiserGrant
+from providers.simulators.tiktok_business.marketing.advertisers import AdvertiserGrant
 from tests.providers.simulators.tiktok_business.conftest import BASE, World, simulated
 
 ADVERTISER, TOKEN = "7100000000000000001", "advertiser-token"

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from providers.simulators.tiktok_business.ads.advertisers import SimAdvertiser
+from providers.simulators.tiktok_business.marketing.advertisers import SimAdvertiser
 
 TIME = "%Y-%m-%d %H:%M:%S"
 PREFIX = {"campaign": "CAMPAIGN_STATUS", "adgroup": "ADGROUP_STATUS", "ad": "AD_STATUS"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from itertools import pairwise
 
-from providers.simulators.tiktok_business.ads.nodes import SimNode, delivers, moment
+from providers.simulators.tiktok_business.marketing.nodes import SimNode, delivers, moment
 
 _CENT = Decimal("0.01")
 _HOUR = timedelta(hours=1)

@@ -10,18 +10,18 @@ from decimal import Decimal
 from typing import Any
 
 from providers.simulators.common.ids import Entropy, number, opaque
-from providers.simulators.tiktok_business.ads import spend
-from providers.simulators.tiktok_business.ads.advertisers import (
+from providers.simulators.tiktok_business.config import SimulatorConfig
+from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing import spend
+from providers.simulators.tiktok_business.marketing.advertisers import (
     SCOPES,
     AdvertiserGrant,
     AdvertiserGrants,
     SimAdvertiser,
     first_advertisers,
 )
-from providers.simulators.tiktok_business.ads.library import Library
-from providers.simulators.tiktok_business.ads.nodes import SimNode, secondary_status
-from providers.simulators.tiktok_business.config import SimulatorConfig
-from providers.simulators.tiktok_business.errors import VendorError
+from providers.simulators.tiktok_business.marketing.library import Library
+from providers.simulators.tiktok_business.marketing.nodes import SimNode, secondary_status
 
 PERSON = "7200000000000000001"
 """The person in TikTok for Business who can grant the initial ad accounts."""
