@@ -62,7 +62,7 @@ _log = log.get("gateway")
 
 SCHEMA_SENTENCE = "Its database is waiting for a migration."
 
-VERIFICATIONS, SYNCS = 8, 4
+VERIFICATIONS, SYNCS, ADS = 8, 4, 4
 MAX_FETCHES = 16  # Media that one process fetches at the same time; each fetch buffers 16 MiB.
 
 ProviderOverrides = Mapping[str, Mapping[str, Any]]
@@ -226,6 +226,8 @@ async def build_domain(
         fetches=FairPlaces(places, share=settings.agency_share),
         verifications=FairPlaces(VERIFICATIONS, share=settings.agency_share),
         syncs=FairPlaces(SYNCS, share=settings.agency_share),
+        ads=FairPlaces(ADS, share=settings.agency_share),
+        spend_ceilings=settings.spend_ceilings,
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain

@@ -292,3 +292,15 @@ class CursorExpired(DomainError):
     """The cursor points before the oldest event that is kept."""
 
     reason = "CURSOR_EXPIRED"
+
+
+class BudgetCeilingExceeded(DomainError):
+    """This would spend more than the operator's ceiling; repeat it with spendConfirmation if it is meant."""
+
+    reason = "BUDGET_CEILING_EXCEEDED"
+
+
+class SpendConfirmationRequired(DomainError):
+    """This spends money, and no ceiling is set for its currency; repeat it with spendConfirmation if it is meant."""
+
+    reason = "SPEND_CONFIRMATION_REQUIRED"

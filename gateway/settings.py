@@ -5,8 +5,10 @@ setting.
 """
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -20,6 +22,7 @@ from gateway.urls import url_problem
 PREFIX = "GATEWAY_"
 MIN_BOOTSTRAP_KEY = 32
 MIB = 1024 * 1024
+_CEILING = re.compile(r"[A-Z]{3}=\d{1,12}(?:\.\d{1,3})?")
 
 
 class SettingsError(Exception):
@@ -139,12 +142,18 @@ class Settings(BaseSettings):
         "https://www.tiktok.com/v2/auth/authorize/", description="The consent page for account holders."
     )
     tiktok_advertiser_authorize_url: str = Field(
-        "https://business-api.tiktok.com/portal/auth", description="The consent page for advertisers; not used yet."
+        "https://business-api.tiktok.com/portal/auth",
+        description="The consent page for advertisers, of the same application.",
     )
     tiktok_business_scopes: Names = Field(
         (),
         description="Scopes that your app has for account holders, comma-separated; if unset, ten are requested. One "
         "that the app does not have makes the whole consent fail.",
+    )
+    ads_spend_ceiling: Names = Field(
+        (),
+        description="By currency, how much a launch may let be spent within 30 days without a confirmation in the "
+        "call, as USD=500,EUR=450. In a currency that is not named every launch needs one.",
     )
     engagement_retention_days: int = Field(
         365,
@@ -257,6 +266,7 @@ class Settings(BaseSettings):
     _declared: provider_settings.Declared = PrivateAttr(default_factory=dict)
 
     _split = field_validator(
+        "ads_spend_ceiling",
         "allowed_redirect_uris",
         "tiktok_scopes",
         "tiktok_business_scopes",
@@ -298,6 +308,21 @@ class Settings(BaseSettings):
         if key.strip() != key or not (key.isascii() and key.isprintable()):
             raise ValueError("must be visible ASCII, without spaces around it: it travels in a header")
         return value
+
+    @field_validator("ads_spend_ceiling")
+    @classmethod
+    def _ceilings(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no amount of a currency."""
+        if any(_CEILING.fullmatch(entry) is None for entry in value):
+            raise ValueError("must be amounts by currency, such as USD=500,EUR=450")
+        if len({entry[:3] for entry in value}) != len(value):
+            raise ValueError("must name each currency once")
+        return value
+
+    @property
+    def spend_ceilings(self) -> dict[str, Decimal]:
+        """The ceilings of `ads_spend_ceiling`, by currency."""
+        return {entry[:3]: Decimal(entry[4:]) for entry in self.ads_spend_ceiling}
 
     @model_validator(mode="after")
     def _tls_pair(self) -> "Settings":

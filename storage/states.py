@@ -182,3 +182,47 @@ class DisableReason(StrEnum):
     """It took nothing for days."""
     GONE = "GONE"
     """It answered that it is gone."""
+
+
+class AdLevel(StrEnum):
+    """The level of an advertiser's tree on which something is: `ads.level`."""
+
+    CAMPAIGN = "CAMPAIGN"
+    AD_GROUP = "AD_GROUP"
+    AD = "AD"
+
+
+class DeliveryState(StrEnum):
+    """Whether a campaign, an ad group or an ad delivers, UNSPECIFIED for a word that is not known: `ads.state`."""
+
+    UNSPECIFIED = ""
+    PAUSED = "PAUSED"
+    IN_REVIEW = "IN_REVIEW"
+    DELIVERING = "DELIVERING"
+    NOT_DELIVERING = "NOT_DELIVERING"
+    ENDED = "ENDED"
+    REJECTED = "REJECTED"
+    PREPARING = "PREPARING"
+    INDETERMINATE = "INDETERMINATE"
+    FAILED = "FAILED"
+    DELETED = "DELETED"
+
+
+class AdOperationKind(StrEnum):
+    """What a write does at the vendor: `ad_operations.kind`."""
+
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    LAUNCH = "LAUNCH"
+    PAUSE = "PAUSE"
+
+
+class AdOperationState(StrEnum):
+    """The journal's state of one write: `ad_operations.state`."""
+
+    INTENT = "INTENT"
+    SENT = "SENT"
+    DONE = "DONE"
+    REFUSED = "REFUSED"
+    INDETERMINATE = "INDETERMINATE"

@@ -36,6 +36,9 @@ SCOPES = frozenset(
     {
         "accounts.read",
         "accounts.write",
+        "ads.read",
+        "ads.spend",
+        "ads.write",
         "connections.read",
         "connections.write",
         "engagement.read",

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from gateway.clock import Clock
 from gateway.domain.credentials.tokens import Tokens
@@ -61,7 +62,8 @@ class Domain:
     """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states.
 
     `fetches` are the places of media that are fetched, `verifications` those of connections whose time it is,
-    `syncs` those of accounts whose engagement is read.
+    `syncs` those of accounts whose engagement is read, `ads` those of ads whose state is read or whose writes go on.
+    `spend_ceilings` is, by currency, up to how much may be launched without a confirmation; without one nothing may.
     `ended_calls` are those whose slots are released by the next transaction of the same piece of work; None if each
     call releases its own.
     """
@@ -90,4 +92,6 @@ class Domain:
     fetches: FairPlaces = field(default_factory=lambda: FairPlaces(4))
     verifications: FairPlaces = field(default_factory=lambda: FairPlaces(8))
     syncs: FairPlaces = field(default_factory=lambda: FairPlaces(4))
+    ads: FairPlaces = field(default_factory=lambda: FairPlaces(4))
+    spend_ceilings: Mapping[str, Decimal] = field(default_factory=dict)
     ended_calls: list[EndedCall] | None = None

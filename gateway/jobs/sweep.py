@@ -19,6 +19,7 @@ from gateway.domain.publishing import queue, retry_policy
 from gateway.domain.quotas.sliding_window import CALL_SECONDS
 from gateway.domain.webhooks import deliveries as webhook_deliveries
 from storage import (
+    ad_operations,
     authorizations,
     clock_steps,
     comments,
@@ -120,6 +121,7 @@ async def old(domain: Domain) -> None:
         await network_consents.prune(tx, now - AUTHORIZATIONS_RETENTION)
         # As long as the request ids that refer to them.
         await comments.prune(tx, now - IDEMPOTENCY_RETENTION - partitions.TABLES["idempotency"])
+        await ad_operations.prune(tx, now - IDEMPOTENCY_RETENTION - partitions.TABLES["idempotency"])
         await media.prune(tx, now - MEDIA_RETENTION)
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)

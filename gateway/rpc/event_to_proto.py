@@ -95,6 +95,9 @@ def _write_details(event: event_pb2.Event, row: EventRow) -> None:
         event.consent_denial.reason = found.get("reason", "")
         event.consent_denial.provider_code = found.get("error", "")
         event.consent_denial.provider_message = found.get("error_description", "")
+    if row.type == "AD_STATE_CHANGED":
+        for name in ("previous_state", "state", "rejection_reason"):
+            setattr(event.ad_state_change, name, found["ad_state"].get(name, ""))
     if row.type == "PROVIDER_UNKNOWN":
         event.provider_event.provider = names.PROVIDER.format(found["provider"])
         event.provider_event.event = found["event"]

@@ -12,6 +12,8 @@ from gateway.domain.locations import Owners
 from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import GatewayUnavailable
 from gateway.rpc.accounts import AccountService
+from gateway.rpc.ads import AdGroupService, AdService, CampaignService
+from gateway.rpc.ads_accounts import AdAccountService, AdReportService
 from gateway.rpc.connections import ConnectionService
 from gateway.rpc.engagement import EngagementService
 from gateway.rpc.events import EventService
@@ -24,6 +26,18 @@ from gateway.rpc.service import Service
 from gateway.rpc.uploads import UploadService
 from gateway.rpc.videos import VideoService
 from gateway.rpc.webhook_endpoints import WebhookEndpointService
+from socialgateway.ads.v1 import (
+    ad_account_service_pb2,
+    ad_account_service_pb2_grpc,
+    ad_group_service_pb2,
+    ad_group_service_pb2_grpc,
+    ad_report_service_pb2,
+    ad_report_service_pb2_grpc,
+    ad_service_pb2,
+    ad_service_pb2_grpc,
+    campaign_service_pb2,
+    campaign_service_pb2_grpc,
+)
 from socialgateway.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
@@ -59,6 +73,11 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "PostService": (post_service_pb2, post_service_pb2_grpc),
     "EngagementService": (engagement_service_pb2, engagement_service_pb2_grpc),
     "PlannerService": (planner_service_pb2, planner_service_pb2_grpc),
+    "AdAccountService": (ad_account_service_pb2, ad_account_service_pb2_grpc),
+    "CampaignService": (campaign_service_pb2, campaign_service_pb2_grpc),
+    "AdGroupService": (ad_group_service_pb2, ad_group_service_pb2_grpc),
+    "AdService": (ad_service_pb2, ad_service_pb2_grpc),
+    "AdReportService": (ad_report_service_pb2, ad_report_service_pb2_grpc),
     "EventService": (event_service_pb2, event_service_pb2_grpc),
     "WebhookEndpointService": (webhook_endpoint_service_pb2, webhook_endpoint_service_pb2_grpc),
 }
@@ -79,6 +98,11 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: Uploa
         "PostService": PostService(domain, guard),
         "EngagementService": EngagementService(domain, guard),
         "PlannerService": PlannerService(domain, guard),
+        "AdAccountService": AdAccountService(domain, guard),
+        "CampaignService": CampaignService(domain, guard),
+        "AdGroupService": AdGroupService(domain, guard),
+        "AdService": AdService(domain, guard),
+        "AdReportService": AdReportService(domain, guard),
         "EventService": EventService(domain, guard, feeds),
         "WebhookEndpointService": WebhookEndpointService(domain, guard, feeds),
     }

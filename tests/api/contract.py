@@ -54,6 +54,11 @@ class Method(Element):
     service: str
     proto: MethodDescriptorProto
 
+    @property
+    def package(self) -> str:
+        """The package of its file."""
+        return self.file.rpartition("/")[0].replace("/", ".")
+
 
 @dataclass(frozen=True, slots=True)
 class Message(Element):

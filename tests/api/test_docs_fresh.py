@@ -98,7 +98,7 @@ def test_what_is_named_is_there() -> None:
     modules = set(re.findall(r"`((?:gateway|providers|storage)/[\w/]+\.py)`", page))
     assert methods
     assert modules
-    assert set() == methods - {name.removeprefix("/socialgateway.v1.").replace("/", ".") for name in METHOD_SCOPES}
+    assert set() == methods - {name.replace("/", ".").rpartition(".v1.")[2] for name in METHOD_SCOPES}
     assert [] == sorted(name for name in modules if not (ROOT / name).is_file())
     assert set(STATUSES) - {"PENDING", "VALID", "LIMITED"} <= set(re.findall(r"`([A-Z]+)`", page))
 

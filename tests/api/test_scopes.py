@@ -11,8 +11,8 @@ from tests.api.contract import Method, of_kind
 def test_scopes_in_comments_are_the_ones_that_are_checked() -> None:
     """The server's table and the contract's comments name the same scope for each RPC, and the same RPCs."""
     documented = {
-        f"/socialgateway.v1.{method.service}/{method.proto.name}": found[1] if found[1] != "none" else ANY_KEY
+        f"/{method.package}.{method.service}/{method.proto.name}": found[1] if found[1] != "none" else ANY_KEY
         for method in of_kind(Method)
-        if (found := re.search(r"^ ?Scope: ([\w.]+)\.$", method.comment, re.MULTILINE))
+        if (found := re.search(r"^ ?Scope: ([\w.]+)(?:, and [\w. ]+)?\.$", method.comment, re.MULTILINE))
     }
     assert METHOD_SCOPES == documented

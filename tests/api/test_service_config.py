@@ -20,7 +20,7 @@ SAFE = (MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT)
 
 def policy_of(method: Method) -> dict[str, Any]:
     """The entry that a gRPC client finds for a method: the one with its name, else the one of its service."""
-    service = f"socialgateway.v1.{method.service}"
+    service = f"{method.package}.{method.service}"
     for wanted in ({"service": service, "method": method.proto.name}, {"service": service}):
         for entry in CONFIG["methodConfig"]:
             if wanted in entry["name"]:
@@ -30,7 +30,7 @@ def policy_of(method: Method) -> dict[str, Any]:
 
 def test_every_name_exists() -> None:
     """A renamed method would silently lose its policy."""
-    known = {(f"socialgateway.v1.{method.service}", method.proto.name) for method in of_kind(Method)}
+    known = {(f"{method.package}.{method.service}", method.proto.name) for method in of_kind(Method)}
     services = {(service, None) for service, _ in known}
     named = [(name["service"], name.get("method")) for entry in CONFIG["methodConfig"] for name in entry["name"]]
     assert [] == [name for name in named if name not in known | services]

@@ -50,7 +50,8 @@ def behaviors(field: FieldDescriptor) -> list[int]:
 def name_of(field: FieldDescriptor) -> str:
     """Return `Message.field`."""
     assert field.containing_type is not None
-    return f"{field.containing_type.full_name.removeprefix('socialgateway.v1.')}.{field.name}"
+    holder = field.containing_type.full_name.removeprefix("socialgateway.").removeprefix("v1.")
+    return f"{holder.replace('.v1.', '.')}.{field.name}"
 
 
 def all_choices() -> dict[str, FieldDescriptor]:

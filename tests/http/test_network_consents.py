@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from gateway.domain import oauth_state
+from gateway.domain.accounts import oauth_state
 from gateway.http import bodies
 from gateway.http.app import Edge
 from gateway.http.middleware import redacted_path

@@ -127,7 +127,7 @@ BAD: dict[str, tuple[dict[str, Any], Code, str]] = {
         "FIELD_INVALID",
     ),
     "foreign grant kind": (
-        {"connection": connection_pb2.Connection(provider="providers/tiktok", grant_kind="GRANT_KIND_ADVERTISER")},
+        {"connection": connection_pb2.Connection(provider="providers/tiktok", grant_kind="GRANT_KIND_COMPANY")},
         Code.INVALID_ARGUMENT,
         "FIELD_INVALID",
     ),

@@ -5,13 +5,31 @@ Owns the table; a method without a row here fails the sweeps. Does not know what
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from gateway.domain.ads import specs
+from providers.models.ads import (
+    AdAccount,
+    AdBudget,
+    AdGroupSpec,
+    AdSpec,
+    BudgetKind,
+    CampaignSpec,
+    ExistingPost,
+    IdentityKind,
+    IdentityRef,
+    Spec,
+    Targeting,
+)
 from socialgateway.v1 import account_pb2, post_pb2
-from storage import engagement_syncs, imports
+from storage import ad_accounts, ads, engagement_syncs, imports
+from storage.ad_accounts import AdAccountRow
+from storage.ads import AdRow
 from storage.engagement_syncs import SyncRow
 from storage.imports import ImportRow
-from storage.states import ImportState, SyncState
+from storage.states import AdLevel, DeliveryState, ImportState, SyncState
 from tests.fixtures.client import METHODS
 from tests.fixtures.consent import query_of
 from tests.fixtures.settings import REDIRECT_URI
@@ -35,6 +53,10 @@ class Things:
     state: str
     imported: str
     endpoint: str
+    ad_account: str = "aa1"
+    campaign: str = "c1"
+    ad_group: str = "g1"
+    ad: str = "a1"
 
     def name(self, kind: str, id: str) -> str:
         """Return the name of a resource of the location."""
@@ -47,7 +69,8 @@ class Things:
     def absent(self) -> "Things":
         """Return ids of what is not there, in the same location."""
         state = ("a" if self.state[0] != "a" else "b") + self.state[1:]
-        return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state, ABSENT, ABSENT)
+        kept = {"location": self.location, "state": state}
+        return Things(**{**dict.fromkeys(asdict(self), ABSENT), **kept})
 
 
 async def make(recorded: RecordedGateway, key: str) -> Things:
@@ -62,6 +85,7 @@ async def make(recorded: RecordedGateway, key: str) -> Things:
     connection, account, upload, post_id = (name.rpartition("/")[2] for name in names)
     imported = await _imported(recorded, connection=connection, accounts=[account], upload=upload)
     await _synced(recorded)
+    await _advertised(recorded, connection)
     made = await recorded.call(
         "WebhookEndpointService/CreateWebhookEndpoint", key=key, parent="locations/l1", webhook_endpoint=NEW_ENDPOINT
     )
@@ -87,6 +111,43 @@ async def _synced(recorded: RecordedGateway) -> None:
         await engagement_syncs.insert(tx, row, [])
 
 
+async def _advertised(recorded: RecordedGateway, connection: str) -> None:
+    """Insert an ad account with a campaign, an ad group and an ad whose creation failed: this grant reaches no ads."""
+    now = recorded.gateway.domain.clock()
+    account = AdAccountRow(
+        location="l1",
+        id="aa1",
+        connection=connection,
+        provider="tiktok",
+        provider_ad_account_id="adv-1",
+        payload=specs.dump_account(AdAccount("adv-1", currency="USD")),
+        fetch_time=now,
+        create_time=now,
+    )
+    async with recorded.gateway.domain.db.transaction() as tx:
+        await ad_accounts.save(tx, account)
+        await ads.insert(tx, _failed(now, AdLevel.CAMPAIGN, CampaignSpec("c", "TRAFFIC"), "c1"))
+        await ads.insert(tx, _failed(now, AdLevel.AD_GROUP, GROUP, "c1", "g1"))
+        await ads.insert(tx, _failed(now, AdLevel.AD, AD_SPEC, "c1", "g1", "a1"))
+
+
+def _failed(now: datetime, level: AdLevel, spec: Spec, *ids: str) -> AdRow:
+    return AdRow(
+        location="l1",
+        id=ids[-1],
+        ad_account="aa1",
+        level=level,
+        path="/".join(ids),
+        parent=ids[-2] if len(ids) > 1 else "",
+        spec=specs.dump(spec),
+        state=DeliveryState.FAILED,
+        create_time=now,
+        update_time=now,
+    )
+
+
+GROUP = AdGroupSpec("g", AdBudget(BudgetKind.DAILY, Decimal(20)), Targeting(("US",)), "CLICK", "CPC")
+AD_SPEC = AdSpec("a", ExistingPost("1"), IdentityRef(IdentityKind.POST_AUTHOR, "1"))
 PARENT = "locations/{location}"
 CONNECTION = f"{PARENT}/connections/{{connection}}"
 ACCOUNT = f"{PARENT}/accounts/{{account}}"
@@ -110,11 +171,57 @@ NEW_UPLOAD = {"mime_type": "video/mp4", "size_bytes": 5, "sha256": hashlib.sha25
 NEW_CONNECTION = {"parent": PARENT, "connection": {"provider": TIKTOK}, "redirect_uri": REDIRECT_URI}
 NEW_ENDPOINT = {"uri": "https://hooks.example.com/events", "description": "theirs"}
 NETWORK = {"parent": CONNECTION, "platform": "tiktok"}
+AD_ACCOUNT = f"{PARENT}/adAccounts/{{ad_account}}"
+CAMPAIGN = f"{AD_ACCOUNT}/campaigns/{{campaign}}"
+AD_GROUP = f"{CAMPAIGN}/adGroups/{{ad_group}}"
+AD = f"{AD_GROUP}/ads/{{ad}}"
+NEW_CAMPAIGN = {"display_name": "theirs", "objective": "TRAFFIC"}
+NEW_AD_GROUP = {
+    "display_name": "theirs",
+    "budget": {"daily": {"currency_code": "USD", "units": 25}},
+    "targeting": {"region_codes": ["US"]},
+    "bid": {"strategy": "BID_STRATEGY_LOWEST_COST"},
+    "optimization_goal": "CLICK",
+    "billing_event": "CPC",
+}
+NEW_AD = {"display_name": "theirs", "creative": {"authorization_code": "a-code"}}
+DAY = {"year": 2026, "month": 11, "day": 20}
 VALUES: dict[str, dict[str, Any]] = {
     "AccountService/DeleteAccount": {"name": ACCOUNT},
     "AccountService/GetAccount": {"name": ACCOUNT, "max_staleness": NOW},
     "AccountService/GetCreatorInfo": {"name": f"{ACCOUNT}/creatorInfo", "max_staleness": NOW},
     "AccountService/ListAccounts": {"parent": PARENT},
+    "AdAccountService/GetAdAccount": {"name": AD_ACCOUNT},
+    "AdAccountService/ListAdAccounts": {"parent": PARENT},
+    "AdAccountService/ListAdIdentities": {"parent": AD_ACCOUNT},
+    "AdGroupService/CreateAdGroup": {"parent": CAMPAIGN, "ad_group": NEW_AD_GROUP},
+    "AdGroupService/DeleteAdGroup": {"name": AD_GROUP, "etag": "1"},
+    "AdGroupService/GetAdGroup": {"name": AD_GROUP},
+    "AdGroupService/LaunchAdGroup": {"name": AD_GROUP, "etag": "1"},
+    "AdGroupService/ListAdGroups": {"parent": CAMPAIGN},
+    "AdGroupService/PauseAdGroup": {"name": AD_GROUP},
+    "AdGroupService/UpdateAdGroup": {"ad_group": {"name": AD_GROUP, "etag": "1", "display_name": "other"}},
+    "AdReportService/QueryAdMetrics": {
+        "parent": AD_ACCOUNT,
+        "level": "AD_REPORT_LEVEL_CAMPAIGN",
+        "metrics": ["AD_METRIC_SPEND"],
+        "start_date": DAY,
+        "end_date": DAY,
+    },
+    "AdService/CreateAd": {"parent": AD_GROUP, "ad": NEW_AD},
+    "AdService/DeleteAd": {"name": AD, "etag": "1"},
+    "AdService/GetAd": {"name": AD},
+    "AdService/LaunchAd": {"name": AD, "etag": "1"},
+    "AdService/ListAds": {"parent": AD_GROUP},
+    "AdService/PauseAd": {"name": AD},
+    "AdService/UpdateAd": {"ad": {"name": AD, "etag": "1", "display_name": "other"}},
+    "CampaignService/CreateCampaign": {"parent": AD_ACCOUNT, "campaign": NEW_CAMPAIGN},
+    "CampaignService/DeleteCampaign": {"name": CAMPAIGN, "etag": "1"},
+    "CampaignService/GetCampaign": {"name": CAMPAIGN},
+    "CampaignService/LaunchCampaign": {"name": CAMPAIGN, "etag": "1"},
+    "CampaignService/ListCampaigns": {"parent": AD_ACCOUNT},
+    "CampaignService/PauseCampaign": {"name": CAMPAIGN},
+    "CampaignService/UpdateCampaign": {"campaign": {"name": CAMPAIGN, "etag": "1", "display_name": "other"}},
     "ConnectionService/AttachAccount": {**NETWORK, "authorization_id": "a", "provider_account_id": "b"},
     "ConnectionService/CompleteConnection": {"state": "{state}", "code": "a-code-of-the-vendor"},
     "ConnectionService/CreateConnection": NEW_CONNECTION,

@@ -24,17 +24,23 @@ from tests.rpc.serving import AUTH, serving
 
 CANARY = "act.canary-3kZ2cBzqkU3Xxpn5Qm!4721.va"
 MODULES = (
-    "account",
-    "connection",
-    "engagement",
-    "event",
-    "planner",
-    "post",
-    "provider",
-    "quota",
-    "upload",
-    "video",
-    "webhook_endpoint",
+    *(f"socialgateway.ads.v1.{noun}" for noun in ("ad", "ad_account", "ad_group", "ad_report", "campaign")),
+    *(
+        f"socialgateway.v1.{noun}"
+        for noun in (
+            "account",
+            "connection",
+            "engagement",
+            "event",
+            "planner",
+            "post",
+            "provider",
+            "quota",
+            "upload",
+            "video",
+            "webhook_endpoint",
+        )
+    ),
 )
 
 
@@ -70,8 +76,8 @@ def services() -> list[Service]:
     """Return every service of the contract, each served by a failing servicer."""
     found = []
     for module in MODULES:
-        descriptor = import_module(f"socialgateway.v1.{module}_service_pb2").DESCRIPTOR
-        stubs = import_module(f"socialgateway.v1.{module}_service_pb2_grpc")
+        descriptor = import_module(f"{module}_service_pb2").DESCRIPTOR
+        stubs = import_module(f"{module}_service_pb2_grpc")
         for name, service in descriptor.services_by_name.items():
             found.append(Service(service, getattr(stubs, f"add_{name}Servicer_to_server"), Failing()))
     return found
@@ -93,7 +99,7 @@ def sound(descriptor: Any) -> Any:
         if field.is_repeated and field.message_type is not None:
             getattr(message, field.name).add().CopyFrom(sound(field.message_type))
         elif field.is_repeated:
-            getattr(message, field.name).append("x")
+            getattr(message, field.name).append("x" if field.type == FieldDescriptor.TYPE_STRING else 1)
         elif field.message_type is not None:
             getattr(message, field.name).CopyFrom(sound(field.message_type))
         elif field.type == FieldDescriptor.TYPE_STRING:

@@ -26,7 +26,7 @@ from tests.security.recorded import RecordedGateway, opened
 from tests.security.requests import VALUES, Things, make, sound
 from tests.security.status_checks import RowCounts, reason_of, without_id
 
-FOR_ANY_KEY = {name for name in METHODS if METHOD_SCOPES[f"/socialgateway.v1.{name}"] == ANY_KEY}
+FOR_ANY_KEY = {name for name in METHODS if METHOD_SCOPES[METHODS[name].path] == ANY_KEY}
 OWNED = sorted(METHODS.keys() - FOR_ANY_KEY)
 """The methods that belong to a location."""
 NETWORKS = {
@@ -49,6 +49,25 @@ UNABLE = {
     "PlannerService/ListTags",
 }
 """Methods that TikTok, to which the location is connected, does not support."""
+
+
+UNADVERTISED = {
+    "AdAccountService/ListAdIdentities",
+    "AdReportService/QueryAdMetrics",
+    "CampaignService/CreateCampaign",
+}
+"""Methods that call the vendor for ads, which a user's grant does not reach."""
+
+UNMADE = {
+    *(
+        f"{noun}Service/{verb}{noun}"
+        for noun in ("Campaign", "AdGroup", "Ad")
+        for verb in ("Launch", "Pause", "Update")
+    ),
+    "AdGroupService/CreateAdGroup",
+    "AdService/CreateAd",
+}
+"""Methods for what the vendor has, where the location's campaign, ad group and ad could not be created."""
 
 
 @dataclass
@@ -101,7 +120,7 @@ async def land(database_url: str, tmp_path: Path) -> AsyncIterator[Land]:
     """Yield a location that holds one of each, and whose owner has just read them all: every cache is warm."""
     async with opened(database_url, tmp_path) as recorded:
         things = await make(recorded, KEY)
-        for method in sorted({*OWNED} - NETWORKS - UNABLE):
+        for method in sorted({*OWNED} - NETWORKS - UNABLE - UNADVERTISED):
             if "/Get" in method or "/List" in method:
                 await recorded.call(method, sound(method, things))
         with psycopg.connect(database_url, autocommit=True) as database:
@@ -111,7 +130,7 @@ async def land(database_url: str, tmp_path: Path) -> AsyncIterator[Land]:
 def test_every_method_has_a_sound_request() -> None:
     """The sweeps cover the whole contract: a new method needs a row."""
     assert set(METHODS) == set(VALUES)
-    assert {f"/socialgateway.v1.{name}" for name in METHODS} == set(METHOD_SCOPES)
+    assert {method.path for method in METHODS.values()} == set(METHOD_SCOPES)
 
 
 async def test_the_sound_requests_are_sound(land: Land) -> None:
@@ -124,16 +143,19 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
         if error is not None:
             refused[method] = reason_of(without_id(error))
 
-    # A grant of TikTok's is one account, a made-up code is no code and a made-up cursor no cursor, a queued post cannot
-    # be retried, one that was called back not changed, a complete upload takes no more bytes, what a post needs stays,
-    # a video is no file of posts, an import that failed cannot be finalized, a post that is not out has no figures, and
-    # after a disconnect, which comes first, no comment can be deleted.
+    # An ad goes with its ad group, a grant of TikTok's is one account, a made-up code is no code and a made-up cursor
+    # no cursor, a queued post cannot be retried, one that was called back not changed, a complete upload takes no more
+    # bytes, what a post needs stays, a video is no file of posts, an import that failed cannot be finalized, a post
+    # that is not out has no figures, and after a disconnect, which comes first, no comment can be deleted.
     expected = {
         **dict.fromkeys(NETWORKS | UNABLE, "CAPABILITY_MISSING"),
+        **dict.fromkeys(UNADVERTISED, "SCOPE_NOT_GRANTED"),
+        **dict.fromkeys(UNMADE, "STATE_FORBIDS"),
         "EventService/StreamEvents": "CURSOR_INVALID",
         "EngagementService/DeleteComment": "REAUTHORIZATION_REQUIRED",
         "PlannerService/CreatePostImport": "MEDIA_INVALID",
         "PlannerService/FinalizePostImport": "STATE_FORBIDS",
+        "AdService/DeleteAd": "RESOURCE_NOT_FOUND",
         "ConnectionService/CompleteConnection": "AUTHORIZATION_DENIED",
         "EngagementService/QueryPostMetrics": "STATE_FORBIDS",
         "ConnectionService/DeleteConnection": "STATE_FORBIDS",

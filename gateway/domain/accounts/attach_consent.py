@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.caller import Caller
-from gateway.domain import idempotency, oauth_state
+from gateway.domain import idempotency
 from gateway.domain.access import ConnectionAccess
-from gateway.domain.accounts import attach, sync
+from gateway.domain.accounts import attach, oauth_state, sync
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own

@@ -13,7 +13,8 @@ import structlog
 
 from gateway import reasons
 from gateway.aip import names
-from gateway.domain import idempotency, oauth_state
+from gateway.domain import idempotency
+from gateway.domain.accounts import oauth_state
 from gateway.domain.concurrency import until_free, until_stored
 from gateway.domain.connections import agencies, grants, outcome, revocation, verify
 from gateway.domain.connections.agencies import Proof

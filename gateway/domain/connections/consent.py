@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from gateway.caller import Caller
-from gateway.domain import oauth_state
+from gateway.domain.accounts import oauth_state
 from gateway.domain.context import Consent, Domain
 from gateway.errors import AuthorizationStateInvalid
 from providers.errors import Misconfigured

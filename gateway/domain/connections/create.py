@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from gateway import reasons
 from gateway.caller import Caller
-from gateway.domain import idempotency, locations, oauth_state, vendor_errors
+from gateway.domain import idempotency, locations, vendor_errors
+from gateway.domain.accounts import oauth_state
 from gateway.domain.connections import consent, grants, read, verify
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.credentials import connection_status

@@ -11,6 +11,7 @@ from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import sync
 from gateway.domain.accounts.forget import forget
+from gateway.domain.ads import accounts as ad_accounts
 from gateway.domain.concurrency import until_free
 from gateway.domain.connections import read, revocation
 from gateway.domain.context import ConnectionView, Domain
@@ -157,6 +158,7 @@ async def _wipe(
     await authorizations.remove_for(tx, row.location, row.id)
     await network_consents.remove_for(tx, row.location, row.id)
     await _detach_accounts(domain, tx, row)
+    await ad_accounts.detach(tx, row)
     await connection_status.move(
         tx,
         row,

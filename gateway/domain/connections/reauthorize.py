@@ -4,7 +4,8 @@ Owns which connections may have one. The consent page itself is in `consent`.
 """
 
 from gateway.caller import Caller
-from gateway.domain import idempotency, oauth_state
+from gateway.domain import idempotency
+from gateway.domain.accounts import oauth_state
 from gateway.domain.connections import consent, read
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.idempotency import RequestKey

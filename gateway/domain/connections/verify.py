@@ -17,6 +17,7 @@ import structlog
 from gateway.domain import idempotency
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import profiles, sync
+from gateway.domain.ads import accounts as ad_accounts
 from gateway.domain.concurrency import take_turns
 from gateway.domain.connections import agencies, read
 from gateway.domain.context import ConnectionView, Domain
@@ -35,6 +36,7 @@ from providers.errors import (
 from providers.errors import NotFound as NotFoundThere
 from providers.interface import Authorization, Provider, authorization_of
 from providers.models.accounts import LinkedAccount, Profile, ProfilePart
+from providers.models.ads import AdAccount
 from providers.models.grants import GrantKind
 from storage import connections, tokens
 from storage.connections import ConnectionRow
@@ -72,6 +74,7 @@ class _Findings:
     fetch_time: datetime
     profile: Profile | None = None
     accounts: tuple[LinkedAccount, ...] | None = None
+    ad_accounts: tuple[AdAccount, ...] | None = None
     found_settings: dict[str, str] = field(default_factory=dict)
     next_after: timedelta = INTERVAL
     no_user: ProviderError | None = None
@@ -144,6 +147,8 @@ async def _call_vendor(domain: Domain, row: ConnectionRow, background: bool) -> 
             if metrics and page is not None and any(each.metrics is None for each in page.videos):
                 # The vendor lists without metrics what it no longer gives them of.
                 found.capabilities[name] = False
+    if found.capabilities["can_manage_ads"] and found.unanswered is None:
+        found.ad_accounts = await _try(found, "can_manage_ads", lambda: provider.ads.ad_accounts(access))
     if found.unanswered is None and found.refused is None:
         await _find_settings(found, authorization_of(provider, kind), access)
     return found
@@ -233,6 +238,8 @@ async def _save(domain: Domain, row: ConnectionRow, found: _Findings) -> Connect
         if found.accounts is not None:
             # Ignored if an account was attached or detached meanwhile: that saved a newer list.
             await sync.save(domain, tx, row, found.accounts, found.fetch_time)
+        if found.ad_accounts is not None:
+            await ad_accounts.save(domain, tx, row, found.ad_accounts, found.fetch_time)
         values = _values(found, now)
         if not found.found_settings.items() <= current.provider_settings.items():
             # Settings that were stored meanwhile win.

@@ -50,7 +50,8 @@ def query(request: httpx.Request) -> dict[str, str]:
 class FakeAccess(faking.FakeAccess):
     """An Access to the grant of an account holder, with all scopes unless some are named."""
 
-    all_scopes, prefix = SCOPES, "act.canary-business"
+    all_scopes: tuple[str, ...] = SCOPES
+    prefix = "act.canary-business"
 
     async def token(self) -> AccessToken:
         """Return the current token."""

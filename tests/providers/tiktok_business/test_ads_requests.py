@@ -90,6 +90,17 @@ REPORT = ReportQuery(ReportLevel.AD_GROUP, tuple(AdMetric), date(2026, 11, 1), d
 
 
 Call = Callable[[MarketingAds, AdsAccess], Awaitable[Any]]
+
+
+def _switched(level: AdLevel) -> Call:
+    return lambda it, who: it.switch(who, ACCOUNT.id, level, ["24"], Switch.ENABLED)
+
+
+def _listed(level: AdLevel) -> Call:
+    query = AdQuery(level, ("24",), "21", "22", include_deleted=True)
+    return lambda it, who: it.find(who, ACCOUNT.id, query, cursor="2")
+
+
 CALLS: dict[str, Call] = {
     "accounts": lambda it, who: it.ad_accounts(who),
     "campaign": lambda it, who: it.create(who, ACCOUNT, CAMPAIGN, parents=AdParents(), key=KEY),
@@ -127,16 +138,8 @@ CALLS: dict[str, Call] = {
     "changed ad": lambda it, who: it.update(
         who, ACCOUNT, "23", replace(AD, text="Go away."), before=AD, tag="", parents=IN_GROUP
     ),
-    **{
-        f"switched {level}": lambda it, who, level=level: it.switch(who, ACCOUNT.id, level, ["24"], Switch.ENABLED)
-        for level in AdLevel
-    },
-    **{
-        f"list of {level}": lambda it, who, level=level: it.find(
-            who, ACCOUNT.id, AdQuery(level, ("24",), "21", "22", include_deleted=True), cursor="2"
-        )
-        for level in AdLevel
-    },
+    **{f"switched {level}": _switched(level) for level in AdLevel},
+    **{f"list of {level}": _listed(level) for level in AdLevel},
     "created": lambda it, who: it.find_created(who, ACCOUNT.id, AD, parents=IN_GROUP, key=KEY),
     "video": lambda it, who: it.upload_media(who, ACCOUNT.id, VIDEO, faking.content, key=KEY),
     "large video": lambda it, who: it.upload_media(who, ACCOUNT.id, LARGE, faking.content, key=KEY),
@@ -172,7 +175,7 @@ def answer(request: httpx.Request) -> httpx.Response:
     """Answer any call of these with a success."""
     path = request.url.path.removeprefix("/open_api/v1.3")
     whole = {"start_offset": LARGE.size, "end_offset": LARGE.size}
-    data: dict[str, Any] = {
+    answers: dict[str, dict[str, Any]] = {
         "/file/start/upload/": {"upload_id": "u1", "start_offset": 0, "end_offset": LARGE.size},
         "/file/transfer/upload/": whole,
         "/file/finish/upload/": {"file_id": "f1"},
@@ -184,7 +187,8 @@ def answer(request: httpx.Request) -> httpx.Response:
         "/ad/create/": {"ad_ids": ["23"]},
         "/ad/get/": {"list": [REJECTED]},
         "/adgroup/get/": {"list": [{**REJECTED, "secondary_status": "ADGROUP_STATUS_AUDIT_DENY"}]},
-    }.get(path, {"list": [], "identity_list": []})
+    }
+    data = answers.get(path, {"list": [], "identity_list": []})
     found: Any = [{"video_id": "v17"}] if path == "/file/video/ad/upload/" else data
     return httpx.Response(200, json={"code": 0, "message": "OK", "request_id": "2026", "data": found})
 
@@ -204,10 +208,9 @@ def parameters(request: httpx.Request) -> dict[str, Any]:
     if kind == "application/json":
         body: dict[str, Any] = json.loads(request.content)
         return body
-    form = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.content)
-    return {
-        str(part.get_param("name", header="content-disposition")): part.get_payload() for part in form.get_payload()
-    }
+    form: Any = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + request.content)
+    parts = form.get_payload()
+    return {str(part.get_param("name", header="content-disposition")): part.get_payload() for part in parts}
 
 
 @cache

@@ -31,7 +31,7 @@ from socialgateway.v1 import engagement_pb2 as socialgateway_dot_v1_dot_engageme
 from socialgateway.v1 import post_pb2 as socialgateway_dot_v1_dot_post__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csocialgateway/v1/event.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esocialgateway/v1/account.proto\x1a!socialgateway/v1/connection.proto\x1a!socialgateway/v1/engagement.proto\x1a\x1bsocialgateway/v1/post.proto\"\xd6\x05\n\x05\x45vent\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12/\n\x04type\x18\x02 \x01(\x0e\x32\x1b.socialgateway.v1.EventTypeB\x04\xe2\x41\x01\x03\x12\x15\n\x07subject\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1f\n\x11provider_event_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\nconnection\x18\x07 \x01(\x0b\x32\x1c.socialgateway.v1.ConnectionB\x04\xe2\x41\x01\x03H\x00\x12\x32\n\x07\x61\x63\x63ount\x18\x08 \x01(\x0b\x32\x19.socialgateway.v1.AccountB\x04\xe2\x41\x01\x03H\x00\x12,\n\x04post\x18\t \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x03H\x00\x12\x32\n\x07\x63omment\x18\x11 \x01(\x0b\x32\x19.socialgateway.v1.CommentB\x04\xe2\x41\x01\x03H\x00\x12\x41\n\x0f\x65ngagement_sync\x18\x12 \x01(\x0b\x32 .socialgateway.v1.EngagementSyncB\x04\xe2\x41\x01\x03H\x00\x12\x42\n\x0fprevious_status\x18\x0c \x01(\x0e\x32#.socialgateway.v1.Connection.StatusB\x04\xe2\x41\x01\x03\x12\x19\n\x0bmerged_into\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10provider_post_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12=\n\x0e\x63onsent_denial\x18\x0f \x01(\x0b\x32\x1f.socialgateway.v1.ConsentDenialB\x04\xe2\x41\x01\x03\x12=\n\x0eprovider_event\x18\x10 \x01(\x0b\x32\x1f.socialgateway.v1.ProviderEventB\x04\xe2\x41\x01\x03\x42\t\n\x07payload\"b\n\rConsentDenial\x12\x14\n\x06reason\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rprovider_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10provider_message\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"l\n\rProviderEvent\x12\x16\n\x08provider\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65vent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03*\xfc\x03\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12(\n$EVENT_TYPE_CONNECTION_STATUS_CHANGED\x10\x01\x12 \n\x1c\x45VENT_TYPE_CONNECTION_DENIED\x10\x02\x12&\n\"EVENT_TYPE_CONNECTION_DISCONNECTED\x10\x03\x12\x1f\n\x1b\x45VENT_TYPE_ACCOUNT_ATTACHED\x10\x04\x12\x1f\n\x1b\x45VENT_TYPE_ACCOUNT_DETACHED\x10\x05\x12!\n\x1d\x45VENT_TYPE_POST_STATE_CHANGED\x10\x06\x12\x1f\n\x1b\x45VENT_TYPE_COMMENT_RECEIVED\x10\x07\x12 \n\x1c\x45VENT_TYPE_ENGAGEMENT_SYNCED\x10\x08\x12\x1f\n\x1b\x45VENT_TYPE_PROVIDER_UNKNOWN\x10\t\x12&\n\"EVENT_TYPE_POST_PUBLICLY_AVAILABLE\x10\n\x12\'\n#EVENT_TYPE_POST_NO_LONGER_AVAILABLE\x10\x0b\x12(\n$EVENT_TYPE_WEBHOOK_ENDPOINT_DISABLED\x10\r\x12\x1b\n\x17\x45VENT_TYPE_POST_UPDATED\x10\x0e\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1csocialgateway/v1/event.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1esocialgateway/v1/account.proto\x1a!socialgateway/v1/connection.proto\x1a!socialgateway/v1/engagement.proto\x1a\x1bsocialgateway/v1/post.proto\"\x96\x06\n\x05\x45vent\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12/\n\x04type\x18\x02 \x01(\x0e\x32\x1b.socialgateway.v1.EventTypeB\x04\xe2\x41\x01\x03\x12\x15\n\x07subject\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x1f\n\x11provider_event_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x38\n\nconnection\x18\x07 \x01(\x0b\x32\x1c.socialgateway.v1.ConnectionB\x04\xe2\x41\x01\x03H\x00\x12\x32\n\x07\x61\x63\x63ount\x18\x08 \x01(\x0b\x32\x19.socialgateway.v1.AccountB\x04\xe2\x41\x01\x03H\x00\x12,\n\x04post\x18\t \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x03H\x00\x12\x32\n\x07\x63omment\x18\x11 \x01(\x0b\x32\x19.socialgateway.v1.CommentB\x04\xe2\x41\x01\x03H\x00\x12\x41\n\x0f\x65ngagement_sync\x18\x12 \x01(\x0b\x32 .socialgateway.v1.EngagementSyncB\x04\xe2\x41\x01\x03H\x00\x12\x42\n\x0fprevious_status\x18\x0c \x01(\x0e\x32#.socialgateway.v1.Connection.StatusB\x04\xe2\x41\x01\x03\x12\x19\n\x0bmerged_into\x18\r \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10provider_post_id\x18\x0e \x01(\tB\x04\xe2\x41\x01\x03\x12=\n\x0e\x63onsent_denial\x18\x0f \x01(\x0b\x32\x1f.socialgateway.v1.ConsentDenialB\x04\xe2\x41\x01\x03\x12=\n\x0eprovider_event\x18\x10 \x01(\x0b\x32\x1f.socialgateway.v1.ProviderEventB\x04\xe2\x41\x01\x03\x12>\n\x0f\x61\x64_state_change\x18\x13 \x01(\x0b\x32\x1f.socialgateway.v1.AdStateChangeB\x04\xe2\x41\x01\x03\x42\t\n\x07payload\"b\n\rConsentDenial\x12\x14\n\x06reason\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1b\n\rprovider_code\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10provider_message\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"b\n\rAdStateChange\x12\x1c\n\x0eprevious_state\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05state\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10rejection_reason\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"l\n\rProviderEvent\x12\x16\n\x08provider\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x13\n\x05\x65vent\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12.\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xe2\x41\x01\x03*\x9d\x04\n\tEventType\x12\x1a\n\x16\x45VENT_TYPE_UNSPECIFIED\x10\x00\x12(\n$EVENT_TYPE_CONNECTION_STATUS_CHANGED\x10\x01\x12 \n\x1c\x45VENT_TYPE_CONNECTION_DENIED\x10\x02\x12&\n\"EVENT_TYPE_CONNECTION_DISCONNECTED\x10\x03\x12\x1f\n\x1b\x45VENT_TYPE_ACCOUNT_ATTACHED\x10\x04\x12\x1f\n\x1b\x45VENT_TYPE_ACCOUNT_DETACHED\x10\x05\x12!\n\x1d\x45VENT_TYPE_POST_STATE_CHANGED\x10\x06\x12\x1f\n\x1b\x45VENT_TYPE_COMMENT_RECEIVED\x10\x07\x12 \n\x1c\x45VENT_TYPE_ENGAGEMENT_SYNCED\x10\x08\x12\x1f\n\x1b\x45VENT_TYPE_PROVIDER_UNKNOWN\x10\t\x12&\n\"EVENT_TYPE_POST_PUBLICLY_AVAILABLE\x10\n\x12\'\n#EVENT_TYPE_POST_NO_LONGER_AVAILABLE\x10\x0b\x12\x1f\n\x1b\x45VENT_TYPE_AD_STATE_CHANGED\x10\x0c\x12(\n$EVENT_TYPE_WEBHOOK_ENDPOINT_DISABLED\x10\r\x12\x1b\n\x17\x45VENT_TYPE_POST_UPDATED\x10\x0e\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,24 +68,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENT'].fields_by_name['consent_denial']._serialized_options = b'\342A\001\003'
   _globals['_EVENT'].fields_by_name['provider_event']._loaded_options = None
   _globals['_EVENT'].fields_by_name['provider_event']._serialized_options = b'\342A\001\003'
+  _globals['_EVENT'].fields_by_name['ad_state_change']._loaded_options = None
+  _globals['_EVENT'].fields_by_name['ad_state_change']._serialized_options = b'\342A\001\003'
   _globals['_CONSENTDENIAL'].fields_by_name['reason']._loaded_options = None
   _globals['_CONSENTDENIAL'].fields_by_name['reason']._serialized_options = b'\342A\001\003'
   _globals['_CONSENTDENIAL'].fields_by_name['provider_code']._loaded_options = None
   _globals['_CONSENTDENIAL'].fields_by_name['provider_code']._serialized_options = b'\342A\001\003'
   _globals['_CONSENTDENIAL'].fields_by_name['provider_message']._loaded_options = None
   _globals['_CONSENTDENIAL'].fields_by_name['provider_message']._serialized_options = b'\342A\001\003'
+  _globals['_ADSTATECHANGE'].fields_by_name['previous_state']._loaded_options = None
+  _globals['_ADSTATECHANGE'].fields_by_name['previous_state']._serialized_options = b'\342A\001\003'
+  _globals['_ADSTATECHANGE'].fields_by_name['state']._loaded_options = None
+  _globals['_ADSTATECHANGE'].fields_by_name['state']._serialized_options = b'\342A\001\003'
+  _globals['_ADSTATECHANGE'].fields_by_name['rejection_reason']._loaded_options = None
+  _globals['_ADSTATECHANGE'].fields_by_name['rejection_reason']._serialized_options = b'\342A\001\003'
   _globals['_PROVIDEREVENT'].fields_by_name['provider']._loaded_options = None
   _globals['_PROVIDEREVENT'].fields_by_name['provider']._serialized_options = b'\342A\001\003'
   _globals['_PROVIDEREVENT'].fields_by_name['event']._loaded_options = None
   _globals['_PROVIDEREVENT'].fields_by_name['event']._serialized_options = b'\342A\001\003'
   _globals['_PROVIDEREVENT'].fields_by_name['content']._loaded_options = None
   _globals['_PROVIDEREVENT'].fields_by_name['content']._serialized_options = b'\342A\001\003'
-  _globals['_EVENTTYPE']._serialized_start=1217
-  _globals['_EVENTTYPE']._serialized_end=1725
+  _globals['_EVENTTYPE']._serialized_start=1381
+  _globals['_EVENTTYPE']._serialized_end=1922
   _globals['_EVENT']._serialized_start=278
-  _globals['_EVENT']._serialized_end=1004
-  _globals['_CONSENTDENIAL']._serialized_start=1006
-  _globals['_CONSENTDENIAL']._serialized_end=1104
-  _globals['_PROVIDEREVENT']._serialized_start=1106
-  _globals['_PROVIDEREVENT']._serialized_end=1214
+  _globals['_EVENT']._serialized_end=1068
+  _globals['_CONSENTDENIAL']._serialized_start=1070
+  _globals['_CONSENTDENIAL']._serialized_end=1168
+  _globals['_ADSTATECHANGE']._serialized_start=1170
+  _globals['_ADSTATECHANGE']._serialized_end=1268
+  _globals['_PROVIDEREVENT']._serialized_start=1270
+  _globals['_PROVIDEREVENT']._serialized_end=1378
 # @@protoc_insertion_point(module_scope)

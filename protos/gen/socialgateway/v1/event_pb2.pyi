@@ -29,6 +29,7 @@ class EventType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_TYPE_PROVIDER_UNKNOWN: _ClassVar[EventType]
     EVENT_TYPE_POST_PUBLICLY_AVAILABLE: _ClassVar[EventType]
     EVENT_TYPE_POST_NO_LONGER_AVAILABLE: _ClassVar[EventType]
+    EVENT_TYPE_AD_STATE_CHANGED: _ClassVar[EventType]
     EVENT_TYPE_WEBHOOK_ENDPOINT_DISABLED: _ClassVar[EventType]
     EVENT_TYPE_POST_UPDATED: _ClassVar[EventType]
 EVENT_TYPE_UNSPECIFIED: EventType
@@ -43,11 +44,12 @@ EVENT_TYPE_ENGAGEMENT_SYNCED: EventType
 EVENT_TYPE_PROVIDER_UNKNOWN: EventType
 EVENT_TYPE_POST_PUBLICLY_AVAILABLE: EventType
 EVENT_TYPE_POST_NO_LONGER_AVAILABLE: EventType
+EVENT_TYPE_AD_STATE_CHANGED: EventType
 EVENT_TYPE_WEBHOOK_ENDPOINT_DISABLED: EventType
 EVENT_TYPE_POST_UPDATED: EventType
 
 class Event(_message.Message):
-    __slots__ = ("name", "type", "subject", "create_time", "provider_event_id", "connection", "account", "post", "comment", "engagement_sync", "previous_status", "merged_into", "provider_post_id", "consent_denial", "provider_event")
+    __slots__ = ("name", "type", "subject", "create_time", "provider_event_id", "connection", "account", "post", "comment", "engagement_sync", "previous_status", "merged_into", "provider_post_id", "consent_denial", "provider_event", "ad_state_change")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +65,7 @@ class Event(_message.Message):
     PROVIDER_POST_ID_FIELD_NUMBER: _ClassVar[int]
     CONSENT_DENIAL_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_EVENT_FIELD_NUMBER: _ClassVar[int]
+    AD_STATE_CHANGE_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: EventType
     subject: str
@@ -78,7 +81,8 @@ class Event(_message.Message):
     provider_post_id: str
     consent_denial: ConsentDenial
     provider_event: ProviderEvent
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[EventType, str]] = ..., subject: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., provider_event_id: _Optional[str] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., post: _Optional[_Union[_post_pb2.Post, _Mapping]] = ..., comment: _Optional[_Union[_engagement_pb2.Comment, _Mapping]] = ..., engagement_sync: _Optional[_Union[_engagement_pb2.EngagementSync, _Mapping]] = ..., previous_status: _Optional[_Union[_connection_pb2.Connection.Status, str]] = ..., merged_into: _Optional[str] = ..., provider_post_id: _Optional[str] = ..., consent_denial: _Optional[_Union[ConsentDenial, _Mapping]] = ..., provider_event: _Optional[_Union[ProviderEvent, _Mapping]] = ...) -> None: ...
+    ad_state_change: AdStateChange
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[EventType, str]] = ..., subject: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., provider_event_id: _Optional[str] = ..., connection: _Optional[_Union[_connection_pb2.Connection, _Mapping]] = ..., account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., post: _Optional[_Union[_post_pb2.Post, _Mapping]] = ..., comment: _Optional[_Union[_engagement_pb2.Comment, _Mapping]] = ..., engagement_sync: _Optional[_Union[_engagement_pb2.EngagementSync, _Mapping]] = ..., previous_status: _Optional[_Union[_connection_pb2.Connection.Status, str]] = ..., merged_into: _Optional[str] = ..., provider_post_id: _Optional[str] = ..., consent_denial: _Optional[_Union[ConsentDenial, _Mapping]] = ..., provider_event: _Optional[_Union[ProviderEvent, _Mapping]] = ..., ad_state_change: _Optional[_Union[AdStateChange, _Mapping]] = ...) -> None: ...
 
 class ConsentDenial(_message.Message):
     __slots__ = ("reason", "provider_code", "provider_message")
@@ -89,6 +93,16 @@ class ConsentDenial(_message.Message):
     provider_code: str
     provider_message: str
     def __init__(self, reason: _Optional[str] = ..., provider_code: _Optional[str] = ..., provider_message: _Optional[str] = ...) -> None: ...
+
+class AdStateChange(_message.Message):
+    __slots__ = ("previous_state", "state", "rejection_reason")
+    PREVIOUS_STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REJECTION_REASON_FIELD_NUMBER: _ClassVar[int]
+    previous_state: str
+    state: str
+    rejection_reason: str
+    def __init__(self, previous_state: _Optional[str] = ..., state: _Optional[str] = ..., rejection_reason: _Optional[str] = ...) -> None: ...
 
 class ProviderEvent(_message.Message):
     __slots__ = ("provider", "event", "content")

@@ -1,0 +1,1 @@
+"""Generated from `protos/socialgateway/ads`: do not edit."""

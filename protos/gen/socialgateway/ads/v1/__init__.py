@@ -1,0 +1,1 @@
+"""Generated from `protos/socialgateway/ads/v1`: do not edit."""
