@@ -96,7 +96,8 @@ class Advertising(Harness):
     @property
     def advertiser(self) -> str:
         """The id of the first ad account."""
-        return next(iter(self.marketing.advertisers))
+        found: str = next(iter(self.marketing.advertisers))
+        return found
 
     def match(self) -> None:
         """Let time pass until the members of audiences are matched."""
