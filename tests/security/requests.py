@@ -131,7 +131,7 @@ async def _advertised(recorded: RecordedGateway, connection: str) -> None:
         await ads.insert(tx, _failed(now, AdLevel.CAMPAIGN, CampaignSpec("c", "TRAFFIC"), "c1"))
         await ads.insert(tx, _failed(now, AdLevel.AD_GROUP, GROUP, "c1", "g1"))
         await ads.insert(tx, _failed(now, AdLevel.AD, AD_SPEC, "c1", "g1", "a1"))
-        own = {"location": "l1", "id": AUDIENCE_ID, "ad_account": "aa1", "display_name": "theirs"}
+        own: dict[str, Any] = {"location": "l1", "id": AUDIENCE_ID, "ad_account": "aa1", "display_name": "theirs"}
         await audiences.insert(tx, AudienceRow(**own, create_time=now, update_time=now))
 
 

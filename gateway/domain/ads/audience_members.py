@@ -130,8 +130,8 @@ class _Writer:
             raise MemberOffsetMismatch(self._row.gathered, piece.offset, resource=self._place.name)
         if expected + len(piece.members) > MAX_MEMBERS:
             raise QuotaExceeded("audienceMembers", subject=self._place.name, limit=MAX_MEMBERS)
-        lines = [_line(member, piece.rules, number) for number, member in enumerate(piece.members)]
-        for line in lines:
+        # A thousand phone numbers take some forty milliseconds.
+        for line in await asyncio.to_thread(_lines, piece) if piece.rules else _lines(piece):
             self._buffer += line
             self._members += 1
             if self._members >= PART_MEMBERS:
@@ -186,6 +186,10 @@ class _Writer:
 async def _limits(domain: Domain, place: AudiencePlace) -> AudienceLimits:
     account = await accounts.get(domain, place.location, place.ad_account)
     return domain.providers[account.provider].audiences.limits
+
+
+def _lines(piece: Piece) -> list[bytes]:
+    return [_line(member, piece.rules, number) for number, member in enumerate(piece.members)]
 
 
 def _line(member: Mapping[IdentifierType, str], hashing: Rules | None, number: int) -> bytes:
