@@ -71,7 +71,7 @@ class Ads(Protocol):
     ) -> AdNode | None:
         """Return the node that `create` made of this spec with this key, None if there is none, deleted ones included.
 
-        One vendor call, more where many nodes have a similar name. Vendors show a new node with a delay of seconds at
+        One vendor call, more where there are many nodes. Vendors show a new node with a delay of seconds at
         times: None soon after the call is not a proof.
         """
         ...

@@ -211,7 +211,7 @@ async def test_a_published_post_becomes_an_ad(advertising: AdsWorld) -> None:
     own = {"account": account.name.rpartition("/")[2], "connection": account.connection.rpartition("/")[2]}
     now = advertising.domain.clock()
     async with advertising.domain.db.transaction() as tx:
-        await posts.insert(tx, post_row(now, id="p1", state="PUBLISHED", public_ids=["77"], **own))
+        await posts.insert(tx, post_row(now, id="p1", state="PUBLISHED", provider_post_id="77", **own))
         await posts.insert(tx, post_row(now, id="p2", state="FAILED", **own))
     middle = await advertising.group((await advertising.campaign()).name)
     creative = {"post": "locations/l1/posts/p1", "authorization_days": 30}

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from gateway.domain.ads import sweep
+from gateway.domain.ads import launch, sweep
 from gateway.domain.connections import verify
 from providers.simulators.faults import Fault
 from providers.simulators.tiktok_business import create_app
@@ -222,4 +222,22 @@ async def test_a_lost_answer_creates_one(advertiser: Advertiser, operation: str)
 
     assert ["ad", "adgroup", "campaign"] == sorted(level for level, _, _ in advertiser.marketing.created)
     assert PAUSED == (await advertiser.call("AdService/GetAd", name=ad.name)).state
+    assert [] == advertiser.marketing.launched
+
+
+async def test_whoever_was_frozen_before_a_call_does_not_make_it(
+    advertiser: Advertiser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that wakes up later than others have concluded that nothing was launched launches nothing."""
+    await advertiser.connect()
+    top, _ = await advertiser.tree(await advertiser.account())
+
+    def freeze(place: str) -> None:
+        if place == "ads.before-call.launch":
+            advertiser.business.world.clock.advance(timedelta(minutes=20))
+
+    monkeypatch.setattr(launch, "reach", freeze)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await advertiser.call("CampaignService/LaunchCampaign", name=top.name, etag=top.etag)
+    assert_reason(caught.value, "PROVIDER_UNAVAILABLE")
     assert [] == advertiser.marketing.launched

@@ -70,6 +70,8 @@ def facet_of(domain: Domain, row: AdAccountRow) -> Ads:
     return domain.providers[row.provider].ads
 
 
-def access_to(domain: Domain, row: AdAccountRow, *, background: bool = False) -> ConnectionAccess:
-    """Return the access that the account's connection gives."""
-    return ConnectionAccess(domain, row.provider, row.location, row.connection, background=background)
+def access_to(
+    domain: Domain, row: AdAccountRow, *, background: bool = False, until: datetime | None = None
+) -> ConnectionAccess:
+    """Return the access that the account's connection gives; no call starts after `until`."""
+    return ConnectionAccess(domain, row.provider, row.location, row.connection, background=background, until=until)

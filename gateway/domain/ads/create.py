@@ -75,7 +75,7 @@ async def create(
     if new.source is not None and new.source.upload:
         # The bytes are sent, and waited for, in the background.
         return target.row
-    return await domain.tokens.guard(_send(write, key))
+    return await domain.tokens.guard(writes.finished(write, _send(write, key)))
 
 
 def replace_id(row: AdRow) -> AdRow:

@@ -70,7 +70,7 @@ async def launch(
     begun = await _begin(found, key, agency=agency)
     if isinstance(begun, str):
         return await _earlier(domain, wanted.place, begun)
-    return await domain.tokens.guard(_send(begun, key))
+    return await domain.tokens.guard(writes.finished(begun, _send(begun, key)))
 
 
 async def _earlier(domain: Domain, place: Place, operation: str) -> AdRow:
@@ -250,7 +250,9 @@ async def _settle(write: Write, rows: list[AdRow], nodes: dict[str, AdNode], err
             values = {**tree.values_of(nodes.get(before.provider_id), now), "operation": ""}
             if before.id == operation.ad:
                 values["error"] = error
-            await tree.tell(tx, before, await ads.write(tx, before, now, **values), now)
+            # A copy: the session has one object for a row, which the write changes.
+            was = AdRow(**before.model_dump())
+            await tree.tell(tx, was, await ads.write(tx, before, now, **values), now)
         row = await ads.get(tx, operation.location, operation.ad)
     reach("ads.after-commit.DONE")
     return row

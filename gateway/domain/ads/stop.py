@@ -3,6 +3,7 @@
 Owns that a pause waits for nothing, and that it stops a launch that is under way.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +46,7 @@ async def pause(domain: Domain, place: Place, key: RequestKey | None, *, agency:
         tree.require_made(target.row)
         begun = await _begin_pause(target, key, agency=agency)
         if isinstance(begun, Write):
-            return await domain.tokens.guard(_send(begun, key))
+            return await domain.tokens.guard(writes.finished(begun, _send(begun, key)))
         first = begun
     found = await writes.resumed(domain, place.location, first, resume)
     if found is None:
@@ -96,11 +97,14 @@ async def delete(domain: Domain, place: Place, key: RequestKey | None, *, etag: 
         await _require_idle_below(target)
         begun = await writes.begin(target, AdOperationKind.DELETE, {}, key, agency=agency)
         if isinstance(begun, Write):
-            await domain.tokens.guard(_send(begun, key))
-            first = begun.operation.id
+            with suppress(NotFound):
+                await domain.tokens.guard(writes.finished(begun, _send(begun, key)))
+            async with domain.db.read() as tx:
+                left = await ads.find(tx, place.location, place.ids[-1])
         else:
-            first = begun
-    left = await writes.resumed(domain, place.location, first, resume)
+            left = await writes.resumed(domain, place.location, begun, resume)
+    else:
+        left = await writes.resumed(domain, place.location, first, resume)
     if left is not None:
         text = "It is not deleted yet, and will be: repeat the call with its request_id to see when."
         raise Conflict(text, resource=tree.name_of(left))

@@ -54,12 +54,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An ad account and the rows from the campaign down, with what is needed to call the vendor about them."""
+    """An ad account and the rows from the campaign down, with what is needed to call the vendor about them.
+
+    No call starts after `until`: whoever was frozen for longer finds that others have concluded what came of its write.
+    """
 
     domain: Domain
     account: AdAccountRow
     chain: tuple[AdRow, ...] = ()
     background: bool = False
+    until: datetime | None = None
 
     @property
     def row(self) -> AdRow:
@@ -79,7 +83,7 @@ class Target:
     @property
     def access(self) -> ConnectionAccess:
         """The access that the connection gives."""
-        return accounts.access_to(self.domain, self.account, background=self.background)
+        return accounts.access_to(self.domain, self.account, background=self.background, until=self.until)
 
     @property
     def parents(self) -> AdParents:

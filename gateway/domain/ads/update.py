@@ -78,7 +78,7 @@ async def update(
     write = await writes.begin(target, AdOperationKind.UPDATE, payload, key, agency=agency)
     if isinstance(write, str):
         return await _earlier(domain, change.place.location, write)
-    return await domain.tokens.guard(_send(write, key))
+    return await domain.tokens.guard(writes.finished(write, _send(write, key)))
 
 
 async def _earlier(domain: Domain, location: str, operation: str) -> AdRow:

@@ -4,7 +4,8 @@ Owns the transactions, and that of two writes to one thing only one is made. Doe
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,7 +103,16 @@ async def sent(write: Write) -> Write:
     now = write.domain.clock()
     moved = await move(write, state=AdOperationState.SENT, sent_time=now, due_at=now + LEASE)
     reach("ads.after-commit.SENT")
-    return moved
+    return replace(moved, target=replace(moved.target, until=now + LEASE))
+
+
+async def finished(write: Write, sending: Coroutine[Any, Any, AdRow]) -> AdRow:
+    """Return what `sending` returns, or how the row is if another process has taken the write up meanwhile."""
+    try:
+        return await sending
+    except Superseded:
+        async with write.domain.db.read() as tx:
+            return await ads.get(tx, write.operation.location, write.operation.ad)
 
 
 @until_free
@@ -190,17 +200,20 @@ async def forget(write: Write, key: RequestKey | None) -> None:
 
 
 async def resumed(domain: Domain, location: str, id: str, resume: Callable[[Write], Any]) -> AdRow | None:
-    """Return what an earlier call's write was about as it is now, after looking what came of it if nobody does; None if
-    it was deleted.
+    """Return what an earlier call's write was about as it is now, after looking what came of it if that is not known
+    and nobody works on it; None if it was deleted.
     """
     async with domain.db.read() as tx:
         operation = await ad_operations.find(tx, location, id)
         row = None if operation is None else await ads.find(tx, location, operation.ad)
     if operation is None or row is None:
         return None
-    if is_due(operation, domain.clock()):
+    in_doubt_now = operation.state == AdOperationState.INDETERMINATE and operation.due_at is not None
+    if in_doubt_now or is_due(operation, domain.clock()):
         target = await tree.load_row(domain, location, row.id)
-        await resume(Write(operation, target))
+        # Whoever repeats a call learns how it stands, also if that cannot be looked at now.
+        with suppress(ProviderError, Superseded):
+            await resume(Write(operation, target))
         async with domain.db.read() as tx:
             return await ads.find(tx, location, row.id)
     return row

@@ -47,10 +47,15 @@ class Tree:
     async def find_created(
         self, access: Access, account_id: str, spec: Spec, *, parents: AdParents, key: str
     ) -> AdNode | None:
-        """Return the node that has the name that only `key` makes; see the interface."""
+        """Return the node that has the name that only `key` makes; see the interface.
+
+        How TikTok compares names in a filter is not documented: below a known parent every node is read, and only
+        campaigns, whose create it deduplicates, are filtered by their name.
+        """
         level, name = level_of(spec), words.tagged(spec.name, key)
         above = AdQuery(level.level, (), parents.campaign_id, parents.ad_group_id, include_deleted=True)
-        wanted = {**_filter(above, level), level.name: name}
+        by_name = {level.name: name} if level.level is AdLevel.CAMPAIGN else {}
+        wanted = {**_filter(above, level), **by_name}
         for page in range(1, _MOST_PAGES + 1):
             envelope = await self._get(access, account_id, level, wanted, page, MAX_PAGE)
             for row in rows_of(envelope.data):
@@ -58,7 +63,7 @@ class Tree:
                     return await self._described(access, account_id, level.read_node(row))
             if not next_page(envelope.data, page)[0]:
                 return None
-        raise contract("TikTok lists too many nodes of a similar name.", envelope)
+        raise contract("TikTok lists too many nodes to find one by its name.", envelope)
 
     async def _get(
         self, access: Access, account_id: str, level: Level, filtering: Mapping[str, Any], page: int, limit: int

@@ -26,8 +26,8 @@ from tests.providers.faking import NOW, VERIFIER, Line, Renewing
 from tests.providers.tiktok_business.ads_harness import ADS_TABLE, advertising
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
-_USERS_ONLY = {
-    each: Cell(Support.NOT_YET, "Through the grant of an account holder nothing is published or advertised.")
+_OTHERS_ONLY = {
+    each: Cell(Support.NOT_YET, "Through the grant of an account holder there is nothing of this.")
     for each in (
         Capability.CREATOR_INFO,
         Capability.POST_VIDEO_UPLOAD,
@@ -40,7 +40,7 @@ _USERS_ONLY = {
         Capability.AUDIENCES,
     )
 }
-BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_USERS_ONLY})
+BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_OTHERS_ONLY})
 """What of TikTok's table the grant of an account holder can do."""
 
 
