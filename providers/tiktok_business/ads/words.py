@@ -55,11 +55,6 @@ IDENTITIES: Mapping[IdentityKind, str] = {
     IdentityKind.POST_AUTHOR: "AUTH_CODE",
     IdentityKind.CUSTOM: "CUSTOMIZED_USER",
 }
-ID_FIELDS: Mapping[AdLevel, str] = {
-    AdLevel.CAMPAIGN: "campaign_id",
-    AdLevel.AD_GROUP: "adgroup_id",
-    AdLevel.AD: "ad_id",
-}
 
 # The endings of `secondary_status`, without the level's prefix. The list grows: another ending is UNKNOWN.
 _ENDINGS: Mapping[str, DeliveryState] = {
