@@ -125,6 +125,32 @@ async def test_two_processes_send_each_file_once(audiences: AudienceWorld) -> No
     assert (1, 1) == (writes(audiences, "upload"), writes(audiences, "create"))
 
 
+async def test_a_frozen_process_makes_no_call_that_others_have_looked_for(audiences: AudienceWorld) -> None:
+    """Frozen between the commit and the call, it wakes up too late: another one has made the audience, once."""
+    providers: Any = audiences.world.world.domain.providers
+    facet, begun, thawed = providers["tiktok"].audiences, asyncio.Event(), asyncio.Event()
+
+    class Freezing(Killing):
+        async def create(self, *args: Any, **kwargs: Any) -> str:
+            providers["tiktok"] = replace(providers["tiktok"], audiences=facet)
+            begun.set()
+            await thawed.wait()
+            id: str = await facet.create(*args, **kwargs)
+            return id
+
+    providers["tiktok"] = replace(providers["tiktok"], audiences=Freezing(facet, "", after=False))
+    name = (await audiences.create()).name
+    await audiences.fill(name, 0, 1_000)
+    first = asyncio.create_task(audiences.run_due())
+    await begun.wait()
+    await run_through(audiences)
+    assert 1 == writes(audiences, "create")
+    thawed.set()
+    await first
+    assert 1 == writes(audiences, "create")
+    assert everybody(audiences, 1_000)
+
+
 async def test_files_that_the_vendor_forgot_are_sent_again(audiences: AudienceWorld) -> None:
     """Before an audience is made of them they can be gone there: they are uploaded once more."""
     audiences.world.vendor.faults.add(Fault(match="audience.create", kind="error", code="40909"))

@@ -44,6 +44,9 @@ BUILDING, QUIET = timedelta(minutes=30), timedelta(hours=12)
 GIVE_UP = timedelta(minutes=10)
 """After so long a creation that was on its way is in the vendor's list, or never arrived."""
 
+LATEST = timedelta(minutes=5)
+"""How long after its commit a call may start: whoever was frozen for longer finds that others have looked for it."""
+
 CLOCK_SLACK = timedelta(minutes=1)
 SAFETY_AGE = timedelta(days=1)
 """Younger blobs may belong to a transaction that is not committed yet."""
@@ -142,7 +145,7 @@ async def _submit(target: Target, paths: list[str]) -> None:
     domain, row, now = target.domain, target.row, target.domain.clock()
     async with domain.db.transaction() as tx:
         row = await _change(target, tx, step=AudienceStep.SUBMITTED, submit_time=now, due_at=now + LEASE)
-    target = Target(domain, target.account, row)
+    target = Target(domain, target.account, row, until=now + LATEST)
     try:
         id = await _call(target, paths)
     except ProviderError as error:

@@ -43,11 +43,12 @@ class AudiencePlace:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An audience, and what is needed to call its vendor."""
+    """An audience, and what is needed to call its vendor; no call starts after `until`."""
 
     domain: Domain
     account: AdAccountRow
     row: AudienceRow
+    until: datetime | None = None
 
     @property
     def facet(self) -> Audiences:
@@ -57,7 +58,7 @@ class Target:
     @property
     def access(self) -> ConnectionAccess:
         """The access that the connection gives, behind callers."""
-        return accounts.access_to(self.domain, self.account, background=True)
+        return accounts.access_to(self.domain, self.account, background=True, until=self.until)
 
 
 async def create(
