@@ -26,12 +26,12 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos docs lint type fresh shape test chaos simulate demo bench bench-scale profile check live
+.PHONY: help setup lock protos protos-archive docs lint type fresh shape test test-clients chaos simulate demo bench bench-scale profile check live
 
 help: ## list the commands
 	@echo "social gateway: make demo and make test need Python 3.11 or newer, and set up everything else themselves."
 	@echo
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## create or update .venv (every other command does this first when it is needed)
 
@@ -45,6 +45,10 @@ lock: $(STAMP) ## resolve requirements.lock from pyproject.toml again
 
 protos: $(STAMP) ## generate the Python code of the contract from protos/socialgateway
 	@$(BIN)/python protos/generate.py
+
+protos-archive: $(STAMP) ## pack the contract with its imports into dist/social-gateway-protos.tar.gz
+	@$(BIN)/python protos/generate.py --archive dist/social-gateway-protos.tar.gz
+	@echo dist/social-gateway-protos.tar.gz
 
 docs: $(STAMP) ## print docs/settings.md, errors.md and the tables of providers.md from the code
 	@$(BIN)/python -m gateway.cli.reference > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
@@ -66,7 +70,11 @@ fresh: $(STAMP) ## check that the generated code is what protoc generates now
 
 test: $(STAMP) ## the tests: parallel, against real servers, no network (TESTS=tests/api ARGS="-k name" select some)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/node-packages && .ci/pgbouncer)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos and not shape" $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos and not shape and not clients" $(TESTS) $(ARGS)
+
+test-clients: $(STAMP) ## the tests in other languages: stubs of each, and the examples as real programs
+	@.ci/client-tools && .ci/node-packages
+	@$(BIN)/python -m pytest -m clients tests/clients $(ARGS)
 
 chaos: $(STAMP) ## the long tests: processes killed and frozen, a gibibyte sent, every fault and variant (some fifteen minutes)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/pgbouncer)

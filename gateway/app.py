@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gateway import data_folder, ids, log, upload_store
 from gateway.bootstrap import (
@@ -22,23 +22,12 @@ from gateway.bootstrap import (
     wait_for_schema,
 )
 from gateway.clock import Clock, now
-from gateway.domain import api_keys
 from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
 from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.leases import Leases
-from gateway.domain.locations import ClaimLimits, Owners, open_owners
-from gateway.domain.media.upload_slots import UploadSlots
-from gateway.errors import GatewayUnavailable
-from gateway.http.app import Edge
-from gateway.http.serving import HttpServer
-from gateway.interceptors.limits import Limits
-from gateway.interceptors.pipeline import CallPolicy
-from gateway.jobs.runner import Jobs, JobsConfig
 from gateway.media.probe import Prober
 from gateway.readiness import Readiness
-from gateway.rpc import event_to_proto, services
-from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings, unknown_names
 from gateway.shutdown import Part, Patience, Shutdown
 from gateway.siblings import Siblings
@@ -49,7 +38,6 @@ from providers.http.fetch import Fetcher
 from providers.http.post import Poster
 from providers.interface import Provider
 from providers.models.grants import Grant
-from providers.models.secret import Secret
 from providers.registry import providers_with
 from storage import keys, posts
 from storage.connections import ConnectionRow
@@ -58,9 +46,13 @@ from storage.keys import Sealer
 from storage.listener import Listener
 from storage.watchers import Watchers
 
-_log = log.get("gateway")
+if TYPE_CHECKING:
+    from gateway.http.serving import HttpServer
+    from gateway.jobs.runner import Jobs
+    from gateway.server import GrpcServer
+    from gateway.servers import Servers
 
-SCHEMA_SENTENCE = "Its database is waiting for a migration."
+_log = log.get("gateway")
 
 VERIFICATIONS, SYNCS, ADS = 8, 4, 4
 MAX_FETCHES = 16  # Media that one process fetches at the same time; each fetch buffers 16 MiB.
@@ -85,9 +77,9 @@ class Gateway:
     resources: Resources
     domain: Domain
     readiness: Readiness
-    grpc: GrpcServer | None
-    http: HttpServer | None
-    jobs: Jobs | None
+    grpc: "GrpcServer | None"
+    http: "HttpServer | None"
+    jobs: "Jobs | None"
     shutdown: Shutdown = field(repr=False)
 
     async def stop(self, *, delay: float | None = None, grace: float | None = None) -> None:
@@ -99,6 +91,17 @@ class Gateway:
         _log.info("stopping", delay_seconds=delay, grace_seconds=grace)
         await self.shutdown.run(Patience(delay, grace))
         _log.info("stopped")
+
+
+def load(roles: Roles) -> None:
+    """Import what these roles need: a worker has neither server, a process without jobs no queue, and the libraries of
+    each and the rules that only it follows take a third of a start.
+    """
+    if roles.calls:
+        import_module("gateway.servers")
+    if roles.jobs:
+        import_module("gateway.jobs.runner")
+        import_module("gateway.rpc.event_to_proto")
 
 
 async def start(
@@ -127,11 +130,10 @@ async def start(
         resources = await started.enter(Part.DATABASE, open_resources(settings, jobs=roles.jobs))
         readiness = Readiness(resources, siblings=siblings)
         started.add(Part.READINESS, readiness.drain)
-        edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
-        http = await _http(started, settings, edge, siblings) if roles.calls else None
+        servers = await _servers(started, settings, readiness, clock, siblings) if roles.calls else None
         listener = await started.enter(Part.NOTIFICATIONS, open_listener(resources))
         readiness.listener = listener
-        await _schema(resources, settings, roles, clock, edge, shared=siblings is not None)
+        await _schema(resources, servers)
         await verify_keys(resources)
         await keep_partitions(resources, clock())
         domain = await build_domain(
@@ -141,18 +143,15 @@ async def start(
             clock=clock,
             new_id=new_id,
             overrides=overrides or {},
-            public_url=_public_url(settings, http),
+            public_url=_public_url(settings, servers),
         )
         uploads = readiness.uploads = upload_store.StoreWatch(domain.blobs, uploads_work)
         started.add(Part.STORE_PROBE, lambda _: uploads.close())
-        grpc = None
-        if roles.calls:
-            policy, owners = await _policy(resources, domain), owners_of(settings, domain)
-            grpc = await _grpc(started, domain, resources, policy, owners, siblings)
-            edge.policy, edge.owners = policy, owners
-        edge.domain = domain
+        if servers is not None:
+            await servers.start_calls(domain, resources)
         jobs = await _jobs(started, domain, resources) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
+        grpc, http = (servers.grpc, servers.http) if servers else (None, None)
         if grpc is not None:
             await grpc.set_ready(await readiness.serving())
             grpc.watch(readiness.serving)
@@ -243,52 +242,32 @@ async def _close_all(found: Iterable[Provider]) -> None:
         await provider.close()
 
 
-async def open_keys(resources: Resources, domain: Domain) -> api_keys.KeyStore:
-    """Open the API key store, including the bootstrap key from the settings."""
-    bootstrap = resources.settings.bootstrap_api_key
-    return api_keys.open_store(
-        resources.db,
-        domain.listener,
-        pepper=await keys.get_secret(resources.db, resources.ring, api_keys.PEPPER),
-        clock=domain.clock,
-        bootstrap_key=Secret(bootstrap.get_secret_value()) if bootstrap else None,
-    )
+async def _servers(
+    started: Shutdown, settings: Settings, readiness: Readiness, clock: Clock, siblings: Siblings | None
+) -> "Servers":
+    """Start the HTTP edge; the gRPC server follows."""
+    # Only in this role: see `load`.
+    from gateway.servers import Servers
+
+    return await Servers.start(started, settings, readiness, clock, siblings)
 
 
-async def _schema(
-    resources: Resources, settings: Settings, roles: Roles, clock: Clock, edge: Edge, *, shared: bool
-) -> None:
-    """Return once the schema is current; until then, answer every call with UNAVAILABLE."""
+async def _schema(resources: Resources, servers: "Servers | None") -> None:
+    """Return once the schema is current; until then, every call is answered with UNAVAILABLE."""
     if await is_migrated(resources):
         return
-    if not roles.calls:
+    if servers is None:
         await wait_for_schema(resources)
-        return
-
-    async def authenticate(key: str) -> Any:
-        raise GatewayUnavailable(SCHEMA_SENTENCE)
-
-    limits = _limits(settings, clock)
-    policy = edge.policy = call_policy(settings, authenticate=authenticate, limits=limits, clock=clock)
-    server = build_server(settings, services.unavailable(SCHEMA_SENTENCE), policy, shared=shared)
-    await server.start()
-    try:
-        await wait_for_schema(resources)
-    finally:
-        edge.policy = None
-        await server.drain(delay=0, grace=0)
+    else:
+        await servers.refuse_until(wait_for_schema(resources))
 
 
-async def _http(started: Shutdown, settings: Settings, edge: Edge, siblings: Siblings | None) -> HttpServer:
-    """Start the HTTP edge."""
-    bound = siblings.http if siblings else ()
-    server = await HttpServer.start(edge.app(), settings.http_address, bound=bound)
-    started.add(Part.HTTP, lambda _: server.stop())
-    return server
-
-
-async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> Jobs:
+async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> "Jobs":
     """Start the workers."""
+    # Only in this role: see `load`.
+    from gateway.jobs.runner import Jobs, JobsConfig
+    from gateway.rpc import event_to_proto
+
     settings = resources.settings
     config = JobsConfig(
         concurrency=settings.worker_concurrency,
@@ -305,49 +284,11 @@ async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> Jobs
     return jobs
 
 
-async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
-    """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
-    settings, store = resources.settings, await open_keys(resources, domain)
-    limits = _limits(settings, domain.clock)
-    return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
-
-
-def _limits(settings: Settings, clock: Clock) -> Limits:
-    per_key = (settings.max_calls_per_key, settings.max_streams_per_key)
-    return Limits(*per_key, clock, total=settings.max_calls, share=settings.agency_share)
-
-
-def owners_of(settings: Settings, domain: Domain) -> Owners:
-    """Return who owns which location, within the limits of the settings."""
-    limits = ClaimLimits(settings.location_claims_per_hour, settings.unproved_locations_per_agency)
-    return open_owners(domain.db, domain.listener, domain.clock, limits)
-
-
-async def _grpc(
-    started: Shutdown,
-    domain: Domain,
-    resources: Resources,
-    policy: CallPolicy,
-    owners: Owners,
-    siblings: Siblings | None,
-) -> GrpcServer:
-    """Start the gRPC server; health reports NOT_SERVING until `set_ready`."""
-    settings = resources.settings
-    page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
-    slots = UploadSlots.shared_by(siblings.count if siblings else 1, share=settings.agency_share)
-    started.add(Part.UPLOADS, lambda _: slots.settle())
-    served = services.services(domain, owners, page_secret=page_secret, slots=slots)
-    server = build_server(settings, served, policy, shared=siblings is not None)
-    started.add(Part.CALLS, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
-    await server.start()
-    return server
-
-
-def _public_url(settings: Settings, http: HttpServer | None) -> str:
+def _public_url(settings: Settings, servers: "Servers | None") -> str:
     """Return the public URL; if it is not set, use the port that the HTTP server really bound."""
-    if http is None or "public_url" in settings.model_fields_set:
+    if servers is None or "public_url" in settings.model_fields_set:
         return settings.public_url
-    return f"http://localhost:{http.port}"
+    return f"http://localhost:{servers.http.port}"
 
 
 def _banner(gateway: Gateway) -> None:

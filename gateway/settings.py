@@ -147,8 +147,13 @@ class Settings(BaseSettings):
     )
     tiktok_business_scopes: Names = Field(
         (),
-        description="Scopes that your app has for account holders, comma-separated; if unset, ten are requested. One "
-        "that the app does not have makes the whole consent fail.",
+        description="Scopes that your app has for account holders, comma-separated; if unset, ten are requested, none "
+        "of them to publish (video.publish, video.upload). One that the app lacks makes the whole consent fail.",
+    )
+    tiktok_business_webhooks: bool = Field(
+        False,
+        description="Set the app's address for comments, posts and ended authorizations to that of this gateway, and "
+        "keep it so. An app has one: let only one installation do this.",
     )
     ads_spend_ceiling: Names = Field(
         (),

@@ -6,8 +6,8 @@ is done in one.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 
 from storage.fair import SHARE, FairPlaces, Tenant
@@ -24,6 +24,16 @@ class _Turn:
     tenant: Tenant
     task: "asyncio.Task[object] | None"
     since: float = 0.0
+    _before: "Token[_Turn | None] | None" = None
+
+    async def __aenter__(self) -> None:
+        await self.turns.begin(self)
+        self._before = _current.set(self)
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._before is not None:
+            _current.reset(self._before)
+        self.turns.end(self)
 
 
 _current: ContextVar[_Turn | None] = ContextVar("turn of the call", default=None)
@@ -39,17 +49,9 @@ class Turns:
         self._held: dict[_Turn, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def turn(self, tenant: Tenant) -> AsyncIterator[None]:
+    def turn(self, tenant: Tenant) -> AbstractAsyncContextManager[None]:
         """Hold a place until the block ends, but while the call is `paused`, and no longer than is fair to others."""
-        turn = _Turn(self, tenant, asyncio.current_task())
-        await self.begin(turn)
-        token = _current.set(turn)
-        try:
-            yield
-        finally:
-            _current.reset(token)
-            self.end(turn)
+        return _Turn(self, tenant, asyncio.current_task())
 
     def has(self, turn: _Turn) -> bool:
         """Return whether a turn has a place."""
@@ -57,9 +59,9 @@ class Turns:
 
     async def begin(self, turn: _Turn) -> None:
         """Wait for a place."""
-        if not self.places.free_for(turn.tenant):
+        if not self.places.take(turn.tenant):
             self._watch()
-        await self.places.wait(turn.tenant)
+            await self.places.wait(turn.tenant)
         turn.since = asyncio.get_running_loop().time()
         self._held[turn] = None
         if self.places.waiting:

@@ -146,11 +146,14 @@ class QuotaRule:
 class KindRules:
     """What one kind of a provider's grants has of its own: the scopes of capabilities and profiles, as in the table,
     and the platform of the account that such a grant consists of.
+
+    With `fetches_media` the vendor fetches all media of such an account's posts itself, uploaded files too.
     """
 
     grants: Mapping[str, frozenset[str]]
     profile_scopes: Mapping[str, str]
     platform: str
+    fetches_media: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,10 @@ class CapabilityTable:
         """Return the quotas that apply to the accounts of a platform."""
         own = tuple(rule for rule in self.quotas if rule.platform and rule.platform == platform)
         return own or tuple(rule for rule in self.quotas if not rule.platform)
+
+    def fetches_media(self, platform: str) -> bool:
+        """Return whether the vendor fetches all media of a platform's posts itself."""
+        return any(each.platform == platform and each.fetches_media for each in self.kind_rules.values())
 
     def has_comments(self, platform: str) -> bool:
         """Return whether a kind of grants can list the comments below the videos of a platform's accounts."""

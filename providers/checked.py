@@ -72,7 +72,7 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
         # A planner cancels a post by deleting its record.
         "delete": [Capability.POST_CANCEL],
     },
-    interface.Webhooks: {"redelivery_status": [], **_each("read", "parse", needs=[Capability.WEBHOOKS])},
+    interface.Webhooks: {"redelivery_status": [], **_each("read", "parse", "subscribe", needs=[Capability.WEBHOOKS])},
     interface.Engagement: {
         "figures": [Capability.ACCOUNT_METRICS],
         "list_comments": [Capability.COMMENT_LIST],

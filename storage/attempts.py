@@ -20,7 +20,25 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Index,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
 from storage import direct, posts, rows
@@ -217,17 +235,18 @@ async def another_transferring(
     """Return whether a post of the account other than `but` is being transferred, its newest attempt in one of these
     states.
     """
-    return await rows.any_match(
-        tx,
-        col(PostRow.location) == location,
-        col(PostRow.account) == account,
-        col(PostRow.id) != but,
-        col(PostRow.state) == PostState.TRANSFERRING,
-        col(AttemptRow.location) == col(PostRow.location),
-        col(AttemptRow.post) == col(PostRow.id),
-        col(AttemptRow.number) == col(PostRow.attempt),
-        col(AttemptRow.state).in_(states),
-    )
+    named = {"in_location": location, "of_account": account, "but": but, "states": [state.value for state in states]}
+    return bool(await direct.first(tx, _another_transferring(), named))
+
+
+@lru_cache
+def _another_transferring() -> str:
+    c, a = posts.POSTS.c, ATTEMPTS.c
+    where = [c.location == bindparam("in_location"), c.account == bindparam("of_account"), c.id != bindparam("but")]
+    where += [c.state == literal_column(f"'{PostState.TRANSFERRING}'")]
+    where += [a.location == c.location, a.post == c.id, a.number == c.attempt]
+    where += [type_coerce(a.state, Text) == any_(bindparam("states", type_=ARRAY(Text)))]
+    return direct.compiled(select(exists().where(*where)))
 
 
 async def move(

@@ -5,10 +5,11 @@ Owns its statement, which leases nothing. Does not know what is done about it.
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import exists, select
-from sqlmodel import col
+from sqlalchemy import bindparam, exists, select
 
+from storage import direct
 from storage.database import Transaction
 from storage.posts import PostRow
 from storage.webhook_endpoints import EndpointRow
@@ -26,7 +27,11 @@ class Due:
 
 async def look(tx: Transaction, now: datetime) -> Due:
     """Return what is due now."""
-    posts = exists().where(col(PostRow.due_at) <= now)
-    webhooks = exists().where(col(WebhookRow.due_at) <= now)
-    endpoints = exists().where(col(EndpointRow.due_at) <= now)
-    return Due(*(await tx.execute(select(posts, webhooks, endpoints))).one())
+    record = await (await direct.run(tx, _look(), {"now": now})).fetchone()
+    return Due(*(record or ()))
+
+
+@lru_cache
+def _look() -> str:
+    tables = [direct.table_of(table) for table in (PostRow, WebhookRow, EndpointRow)]
+    return direct.compiled(select(*(exists().where(table.c.due_at <= bindparam("now")) for table in tables)))

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Index, text
 
+from storage import direct
 from storage.database import Transaction
 from storage.fair import FairPlaces, Tenant
 
@@ -104,9 +106,14 @@ class DueRows:
         """
         last = last or {}
         served = {"agencies": list(last), "served": list(last.values())}
-        found = await tx.execute(text(self.statement), {"now": now, "most": most, "steps": STEPS, **served})
+        found = await direct.run(tx, _find(self), {"now": now, "most": most, "steps": STEPS, **served})
         # Once each, where it came first.
-        return list(dict.fromkeys((Tenant(agency, location), id) for agency, location, id in found.all()))
+        return list(dict.fromkeys((Tenant(agency, location), id) for agency, location, id in await found.fetchall()))
+
+
+@lru_cache
+def _find(rows: DueRows) -> str:
+    return direct.compiled(text(rows.statement))
 
 
 @dataclass(slots=True)

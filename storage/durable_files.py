@@ -40,7 +40,8 @@ def create_folder(folder: Path) -> None:
 
 def prove_writable(folder: Path) -> None:
     """Write a file into the folder, created if missing, and remove it; raises OSError if that is not possible."""
-    create_folder(folder)
+    if not folder.is_dir():
+        create_folder(folder)
     probe = folder / f"probe-{secrets.token_hex(6)}{UNFINISHED}"
     try:
         with os.fdopen(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

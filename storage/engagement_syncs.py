@@ -8,13 +8,14 @@ brings is in `storage/engagement.py`.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, and_, delete, exists, or_, select, text, update
+from sqlalchemy import BigInteger, Index, and_, bindparam, delete, exists, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
+from storage import direct, rows
 from storage.database import Transaction, advisory_lock
 from storage.due_rows import DueRows
 from storage.states import SyncPhase, SyncState
@@ -133,8 +134,13 @@ async def running(tx: Transaction, location: str, account: str) -> str:
 
 async def any_due(tx: Transaction, now: datetime) -> bool:
     """Return whether anything is to be read or scheduled now."""
-    found = select(or_(exists().where(col(RunRow.due_at) <= now), exists().where(col(ScheduleRow.due_at) <= now)))
-    return bool((await tx.execute(found)).scalar_one())
+    return bool(await direct.first(tx, _any_due(), {"now": now}))
+
+
+@lru_cache
+def _any_due() -> str:
+    tables = direct.table_of(RunRow), direct.table_of(ScheduleRow)
+    return direct.compiled(select(or_(*(exists().where(table.c.due_at <= bindparam("now")) for table in tables))))
 
 
 async def take_due(

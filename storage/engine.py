@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -21,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 T = TypeVar("T")
 
 RECYCLE_SECONDS = 1800
+PATIENT_SECONDS = 60.0
 FIRST_ANSWER_SECONDS = 10.0
 """How long a new connection's first query may take: a pooler whose places are all taken accepts every client and lets
 it wait.
@@ -58,6 +60,18 @@ class Limits:
         return statement.format(
             lock=round(self.lock_seconds * 1000), idle=round(self.idle_seconds * 1000), **values
         ).strip()
+
+
+class PatientConnection(psycopg.AsyncConnection[Any]):
+    """A connection that sleeps until the server says something.
+
+    psycopg's own looks up ten times a second, for a Ctrl-C, which the event loop notices by itself (3.3.9, 2026-11-30):
+    for one that listens all day that is most of its cost.
+    """
+
+    async def wait(self, gen: PQGen[T], interval: float = PATIENT_SECONDS, timeout: float | None = None) -> T:
+        """Await what a generator of psycopg waits for."""
+        return await super().wait(gen, interval=interval, timeout=timeout)
 
 
 class PoolConnection(psycopg.AsyncConnection[Any]):

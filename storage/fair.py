@@ -46,9 +46,13 @@ class _Flows:
 
     def serve(self, flow: str) -> None:
         """Count the flow's next turn."""
+        ends, now = self._ends, self._now
+        start = ends.get(flow, 0)
         # A turn that came late, because its flow held as much as it may, does not set the virtual time back.
-        self._now = self.start(flow)
-        self._ends[flow] = self._now + 1
+        if start < now:
+            start = now
+        self._now = start
+        ends[flow] = start + 1
 
 
 class Turns:
@@ -75,9 +79,13 @@ class Turns:
         self._kept += 1
         if self._kept > MAX_KEPT:
             self._forget()
-        self._agencies.serve(tenant.agency)
-        self._locations.setdefault(tenant.agency, _Flows()).serve(tenant.location)
-        self.last[tenant.agency] = tenant.location
+        agency, location = tenant
+        self._agencies.serve(agency)
+        flows = self._locations.get(agency)
+        if flows is None:
+            flows = self._locations[agency] = _Flows()
+        flows.serve(location)
+        self.last[agency] = location
 
 
 class FairQueue(Generic[T]):
@@ -172,7 +180,7 @@ class FairPlaces:
 
     def held(self, tenant: Tenant) -> tuple[int, int]:
         """Return how many places an agency holds, and how many of them its location."""
-        return self._agencies[tenant.agency], self._tenants[tenant]
+        return self._agencies.get(tenant.agency, 0), self._tenants.get(tenant, 0)
 
     def waiting_of(self, tenant: Tenant) -> int:
         """Return how many of a location wait for a place."""

@@ -20,6 +20,7 @@ from procrastinate.manager import JobManager, NotificationCallback
 from psycopg import AsyncConnection
 
 from storage.database import Transaction, normalize, raw_connection
+from storage.engine import PatientConnection
 
 POOL = 2
 WORKERS = 2
@@ -125,7 +126,8 @@ def queue(url: str, *, max_connections: int = POOL) -> App:
     none needs a transaction around it.
     """
     pool: dict[str, Any] = {"min_size": 1, "max_size": max_connections, "kwargs": {"prepare_threshold": None}}
-    app = App(connector=_Connector(conninfo=normalize(url), configure=_without_transactions, **pool))
+    pool |= {"connection_class": PatientConnection, "configure": _without_transactions}
+    app = App(connector=_Connector(conninfo=normalize(url), **pool))
     app.job_manager = _Manager(app.connector)
     return app
 

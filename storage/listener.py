@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from storage.database import CHANNEL, Database, DatabaseUnavailable, describe, normalize, notify
-from storage.engine import answered
+from storage.engine import PatientConnection, answered
 from storage.places import upkeep
 
 PROOF = "listener"
@@ -103,7 +103,7 @@ class Listener:
         pause = first
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
+                async with await PatientConnection.connect(self._conninfo, autocommit=True) as connection:
                     connection.prepare_threshold = None
                     await answered(connection, connection.execute(f"LISTEN {CHANNEL}"), self._ping)
                     self._reset()

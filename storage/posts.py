@@ -175,6 +175,11 @@ async def get(tx: Transaction, location: str, post: str, *, lock: bool = False) 
     return await rows.get(tx, PostRow, "post", location, post, lock=lock)
 
 
+async def look(tx: Transaction, location: str, post: str) -> PostRow:
+    """Return the post as it is now, to look at: nothing that is changed in it is stored. Raises NotFound."""
+    return await rows.look(tx, PostRow, "post", location, post)
+
+
 async def change(
     tx: Transaction,
     location: str,
@@ -396,17 +401,17 @@ async def count_older_ready(tx: Transaction, post: PostRow, now: datetime, moved
     A post is ready unless `next_attempt_time` says that it waits for something; `due_at` says nothing, because it is
     also the lease. A post that has not changed since `moved_since` does not count.
     """
-    older = (
-        select(col(PostRow.id))
-        .where(
-            col(PostRow.location) == post.location,
-            col(PostRow.account) == post.account,
-            col(PostRow.state) == PostState.QUEUED,
-            or_(col(PostRow.next_attempt_time).is_(None), col(PostRow.next_attempt_time) <= now),
-            col(PostRow.update_time) > moved_since,
-            tuple_(col(PostRow.queue_time), col(PostRow.id)) < tuple_(post.queue_time, post.id),
-        )
-        .limit(most)
-        .subquery()
-    )
-    return int((await tx.execute(select(func.count()).select_from(older))).scalar_one())
+    values = {"in_location": post.location, "of_account": post.account, "of_id": post.id, "queued": post.queue_time}
+    return int(await direct.first(tx, _older_ready(), {**values, "now": now, "since": moved_since, "most": most}))
+
+
+@lru_cache
+def _older_ready() -> str:
+    c = POSTS.c
+    where = [c.location == bindparam("in_location"), c.account == bindparam("of_account")]
+    where += [c.state == literal_column(f"'{PostState.QUEUED}'")]
+    where += [or_(c.next_attempt_time.is_(None), c.next_attempt_time <= bindparam("now"))]
+    where += [c.update_time > bindparam("since")]
+    where += [tuple_(c.queue_time, c.id) < tuple_(bindparam("queued"), bindparam("of_id"))]
+    older = select(c.id).where(*where).limit(bindparam("most")).subquery()
+    return direct.compiled(select(func.count()).select_from(older))

@@ -80,6 +80,14 @@ async def get(tx: Transaction, table: type[R], kind: str, location: str, id: str
     return row
 
 
+async def look(tx: Transaction, table: type[R], kind: str, location: str, id: str) -> R:
+    """Return the row as it is now, to look at: nothing that is changed in it is stored. Raises NotFound."""
+    row = await _read(tx, table, location, id)
+    if row is None:
+        raise NotFound(kind, id)
+    return row
+
+
 async def any_match(tx: Transaction, *conditions: ColumnElement[bool]) -> bool:
     """Return whether any row meets all conditions; they may be about several tables that they join."""
     return bool((await tx.execute(select(exists().where(*conditions)))).scalar_one())

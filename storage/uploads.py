@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Index,
+    Select,
     and_,
     any_,
     bindparam,
@@ -113,6 +115,25 @@ def _insert() -> str:
 async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False) -> UploadRow:
     """Return the upload as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
     return await rows.get(tx, UploadRow, "upload", location, upload, lock=lock)
+
+
+async def lock(tx: Transaction, location: str, ids: Sequence[str]) -> dict[str, UploadState]:
+    """Lock uploads until the transaction ends, and return their states; raises NotFound for one that is not there."""
+    found: dict[str, UploadState] = {}
+    for id in sorted(ids):
+        # One after the other, in the order in which other transactions lock several, to avoid deadlocks.
+        state = await direct.first(tx, _lock(), {"in_location": location, "of_id": id})
+        if state is None:
+            raise NotFound("upload", id)
+        found[id] = UploadState(state)
+    return found
+
+
+@lru_cache
+def _lock() -> str:
+    c = UPLOADS.c
+    query = select(c.state).where(c.location == bindparam("in_location"), c.id == bindparam("of_id"))
+    return direct.compiled(query.with_for_update())
 
 
 async def is_complete(tx: Transaction, location: str, upload: str) -> bool:
@@ -314,13 +335,18 @@ async def extend(tx: Transaction, location: str, ids: Sequence[str], until: date
 
 async def release(tx: Transaction, location: str, ids: Sequence[str], now: datetime) -> None:
     """Note that a post which names these uploads is final."""
-    which = and_(
-        col(UploadRow.location) == location, col(UploadRow.id).in_(ids), col(UploadRow.state) == UploadState.COMPLETE
-    )
-    if len(ids) > 1:
-        # In the same order in which other transactions lock several uploads, to avoid deadlocks.
-        (await tx.execute(select(col(UploadRow.id)).where(which).order_by(col(UploadRow.id)).with_for_update())).all()
-    await tx.execute(update(UploadRow).where(which).values(release_time=now))
+    released = direct.written(UploadRow, {"release_time": now}) | {"in_location": location}
+    # One after the other, in the order in which other transactions lock several, to avoid deadlocks.
+    for id in sorted(ids):
+        await direct.run(tx, _release(), released | {"of_id": id})
+
+
+@lru_cache
+def _release() -> str:
+    c = UPLOADS.c
+    where = [c.location == bindparam("in_location"), c.id == bindparam("of_id")]
+    where += [c.state == literal_column(f"'{UploadState.COMPLETE}'")]
+    return direct.compiled(update(UPLOADS).where(*where).values(direct.assignments(["release_time"])))
 
 
 async def expired(
@@ -442,18 +468,21 @@ async def reserved_bytes(tx: Transaction, location: str) -> int:
     Other transactions wait for this one to end before they get a sum for this location, so the result stays valid.
     """
     await advisory_lock(tx, f"uploads|{location}")
-    return await _sum(tx, col(UploadRow.location) == location)
+    return int(await direct.first(tx, _reserved_in(), {"in_location": location, "step": STEP}))
 
 
-async def _sum(tx: Transaction, which: ColumnElement[bool]) -> int:
-    committed = col(UploadRow.committed_size)
-    size = case(
-        (col(UploadRow.size_bytes) > 0, func.greatest(col(UploadRow.size_bytes), committed)),
-        else_=(committed + (STEP - 1)) // STEP * STEP,
-    )
-    query = select(func.coalesce(func.sum(size), 0)).where(which, col(UploadRow.state).in_(STORED))
-    total: Any = (await tx.execute(query)).scalar_one()
-    return int(total)
+@lru_cache
+def _reserved_in() -> str:
+    return direct.compiled(_sum(UPLOADS.c.location == bindparam("in_location")))
+
+
+def _sum(which: ColumnElement[bool]) -> Select[int]:
+    """Return the query of the bytes that uploads reserve, those of unknown size in steps of the parameter `step`."""
+    c, step = UPLOADS.c, bindparam("step", type_=BigInteger)
+    in_steps = (c.committed_size + (step - literal_column("1", BigInteger))) // step * step
+    size = case((c.size_bytes > literal_column("0"), func.greatest(c.size_bytes, c.committed_size)), else_=in_steps)
+    stored = literal_column(f"uploads.state IN ('{UploadState.OPEN}', '{UploadState.COMPLETE}')", Boolean)
+    return select(func.coalesce(func.sum(size), literal_column("0"))).where(which, stored)
 
 
 def _reserved(declared: int, committed: int) -> int:
@@ -484,6 +513,8 @@ async def recount(tx: Transaction, agency: str) -> int:
     """
     row = await agencies.lock(tx, agency)
     before = row.upload_bytes
-    row.upload_bytes = await _sum(tx, col(UploadRow.location).in_(locations_of(agency)))
+    reserved = _sum(UPLOADS.c.location.in_(locations_of(agency)))
+    total: Any = (await tx.execute(reserved, {"step": STEP})).scalar_one()
+    row.upload_bytes = int(total)
     await tx.flush()
     return row.upload_bytes - before

@@ -11,15 +11,32 @@ has that lease and no caller has changed the endpoint since.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, func, or_, select, text, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Index,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.types import String
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
+from storage import direct, rows
 from storage.database import Transaction, advisory_lock
 from storage.due_rows import DueRows
 from storage.events import EventCounterTable
@@ -152,6 +169,19 @@ async def remove(tx: Transaction, location: str, id: str) -> None:
     await tx.execute(delete(EndpointRow).where(rows.by_id(EndpointRow, location, id)))
 
 
+async def any_in(tx: Transaction, locations: Sequence[str] | None) -> bool:
+    """Return whether any of these locations has an endpoint, or with None any location at all."""
+    named = None if locations is None else list(locations)
+    return bool(await direct.first(tx, _any_in(named is None), {"locations": named}))
+
+
+@lru_cache
+def _any_in(all_locations: bool) -> str:
+    location = direct.table_of(EndpointRow).c.location
+    where = [] if all_locations else [location == any_(bindparam("locations", type_=ARRAY(Text)))]
+    return direct.compiled(select(exists(select(location).where(*where))))
+
+
 async def wake(tx: Transaction, locations: Sequence[str] | None, now: datetime, *, most_failures: int) -> int:
     """Make the endpoints due that have events to deliver, and return how many; only those of these locations, or with
     None all. One with as many failures in a row waits for its time.
@@ -205,7 +235,13 @@ async def take_due(
 
 async def next_due(tx: Transaction) -> datetime | None:
     """Return when the next endpoint is due, None when none is."""
-    return (await tx.execute(select(func.min(col(EndpointRow.due_at))))).scalar_one_or_none()
+    due: datetime | None = await direct.first(tx, _next_due(), {})
+    return due
+
+
+@lru_cache
+def _next_due() -> str:
+    return direct.compiled(select(func.min(direct.table_of(EndpointRow).c.due_at)))
 
 
 async def retries(tx: Transaction, location: str, endpoint: str, limit: int) -> Sequence[RetryRow]:

@@ -80,7 +80,8 @@ def _named(limits: Limits) -> dict[str, str]:
 
 def _quota(rule: QuotaRule) -> str:
     allowed = str(rule.limit) if rule.limit else "known by a refusal only"
-    return f"| `{rule.metric}` | {allowed} | {_value(rule.window)} | {COUNTED[rule.per]} |\n"
+    of = f" of `{rule.platform}`" if rule.platform else ""
+    return f"| `{rule.metric}`{of} | {allowed} | {_value(rule.window)} | {COUNTED[rule.per]} |\n"
 
 
 def _value(value: Any) -> str:

@@ -40,6 +40,8 @@ async def serve_until_signal(*, calls: bool, jobs: bool, siblings: "Siblings | N
     from gateway import app, log, settings
     from gateway.cli.checks import refuse_wrong
 
+    roles = app.Roles(calls=calls, jobs=jobs)
+    app.load(roles)
     gc.freeze()
     gc.enable()
     chosen = settings.load()
@@ -48,7 +50,6 @@ async def serve_until_signal(*, calls: bool, jobs: bool, siblings: "Siblings | N
     first, second = signals(supervised=siblings is not None)
     if siblings is not None:
         siblings.follow(first.set)
-    roles = app.Roles(calls=calls, jobs=jobs)
     starting = asyncio.create_task(
         app.start(chosen, roles=roles, environment=os.environ, siblings=siblings), name="start"
     )

@@ -119,7 +119,7 @@ def _copy(program: Program, ready: Callable[[str], bool]) -> None:
     output = program.process.stdout
     if output is None:
         return
-    with program.log.open("a") as log:
+    with output, program.log.open("a") as log:
         for line in output:
             log.write(line)
             log.flush()

@@ -108,19 +108,19 @@ async def claim_location(tx: Transaction, owners: Owners, caller: Caller, locati
     """
     if not caller.may_use(location):
         raise LocationForbidden(location)
-    owner = await locations.owner(tx, location)
-    if owner is None:
-        if not caller.may_claim(location):
-            raise LocationForbidden(location)
-        if caller.locations is None:
-            # Of two claims at once the second sees the first.
-            await agencies.lock(tx, caller.agency)
-            await _check_unproved(tx, owners, caller.agency)
+    owner = await locations.keep(tx, location)
+    if owner == caller.agency:
+        return
+    if owner is not None or not caller.may_claim(location):
+        raise LocationForbidden(location)
+    if caller.locations is None:
+        # Of two claims at once the second sees the first.
+        await agencies.lock(tx, caller.agency)
+        await _check_unproved(tx, owners, caller.agency)
     named = LocationClaim.FIRST_USE if caller.locations is None else LocationClaim.NAMED
     if await locations.claim(tx, location, caller.agency, owners.clock(), named) != caller.agency:
         raise LocationForbidden(location)
-    if owner is None:
-        log.info("location.claimed", location=location, agency=caller.agency, key_id=caller.key_id, claim=named)
+    log.info("location.claimed", location=location, agency=caller.agency, key_id=caller.key_id, claim=named)
 
 
 async def claim_by_grant(tx: Transaction, location: str, agency: str, now: datetime) -> bool:

@@ -17,13 +17,27 @@ from storage.accounts import AccountRow
 from storage.posts import PostRow
 from storage.uploads import UploadRow
 
+FETCHED_BY = "fetched_by"
+"""The key in the content column of the platform for which the vendor fetches all media, uploaded files too."""
+
 
 def kind(post: PostRow) -> str:
     """Return how the vendor gets the content: `file`, `pull` (it fetches a video), `photos`, or `text`."""
     stored = post.content.get("kind")
     if stored in ("photos", "text"):
         return str(stored)
-    return "pull" if any(source.vendor_pull for source in sources_of(post)) else "file"
+    return "pull" if fetched_by(post) or any(source.vendor_pull for source in sources_of(post)) else "file"
+
+
+def fetched_by(post: PostRow) -> str:
+    """Return the platform for which the vendor fetches all media of the post, empty if it fetches only some."""
+    return str(post.content.get(FETCHED_BY, ""))
+
+
+def for_platform(content: dict[str, Any], platform: str, table: CapabilityTable) -> dict[str, Any]:
+    """Return the content column of a post that an account of this platform publishes."""
+    rest = {name: value for name, value in content.items() if name != FETCHED_BY}
+    return {**rest, FETCHED_BY: platform} if table.fetches_media(platform) else rest
 
 
 def publishes_on_submit(post: PostRow, table: CapabilityTable) -> bool:

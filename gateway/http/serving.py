@@ -8,7 +8,7 @@ import math
 import resource
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import uvicorn
@@ -21,6 +21,7 @@ from gateway.http.connection_limits import Limits, Timers
 _log = log.get("gateway.http")
 
 GRACE_SECONDS = 5
+TICK_SECONDS = 1.0
 SPARE_FILES = 1024
 """For everything that is no HTTP connection: the database, gRPC, vendors, blobs."""
 
@@ -30,11 +31,22 @@ class _EmbeddedServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.listening = asyncio.Event()
+        self.listening, self.exiting = asyncio.Event(), asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Tick once a second, for the date in the headers, until `exit`; uvicorn itself wakes up ten times as often."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.exiting.wait(), TICK_SECONDS)
+
+    def exit(self) -> None:
+        """Stop serving at once."""
+        self.should_exit = True
+        self.exiting.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -81,7 +93,7 @@ class HttpServer:
 
     async def stop(self) -> None:
         """Stop accepting requests, let running ones finish, and close the sockets."""
-        self._server.should_exit = True
+        self._server.exit()
         await self._task
         _close(self._sockets)
 

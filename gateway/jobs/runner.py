@@ -18,7 +18,7 @@ from gateway.domain.connections import verify
 from gateway.domain.context import Domain
 from gateway.domain.endpoints.deliver import Render
 from gateway.domain.publishing import queue as publish_queue
-from gateway.domain.webhooks import deliveries
+from gateway.domain.webhooks import deliveries, subscriptions
 from gateway.jobs import publish, sweep
 from gateway.jobs import webhooks as webhook_task
 from gateway.jobs.clock_watch import ClockWatch
@@ -98,6 +98,7 @@ class Jobs:
             self._loop("refreshes", config.connections, self._domain.tokens.renew_due),
             self._loop("verifications", config.connections, lambda: verify.sweep(self._domain)),
             self._loop("engagement", config.connections, lambda: sweep.engagement_syncs(self._domain)),
+            self._loop("subscriptions", config.old, lambda: subscriptions.keep(self._domain)),
             self._loop("ads", config.connections, lambda: ads.run_due(self._domain)),
             self._loop("audiences", config.connections, lambda: audience_sending.run_due(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),

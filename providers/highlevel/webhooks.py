@@ -80,6 +80,10 @@ class HighLevelWebhooks:
         if not valid:
             raise _refused("The delivery's signature is wrong.", "signature_wrong")
 
+    async def subscribe(self, uri: str) -> bool:
+        """Return False: HighLevel delivers to the address in the application's own settings."""
+        return False
+
 
 def _signature(headers: Mapping[str, str], name: str) -> str:
     """Return a signature header; HighLevel may write `N/A` for none."""

@@ -1,6 +1,7 @@
 """Webhook deliveries from a vendor.
 
-Owns the contract of verifying and parsing them. It fails closed: a delivery that is not proved authentic is refused.
+Owns the contract of asking for them, verifying and parsing them. It fails closed: a delivery that is not proved
+authentic is refused.
 """
 
 from collections.abc import Mapping
@@ -28,4 +29,10 @@ class Webhooks(Protocol):
 
     def parse(self, body: bytes) -> Webhook:
         """Parse a delivery that was verified before. Raises WebhookRefused if it cannot be parsed."""
+        ...
+
+    async def subscribe(self, uri: str) -> bool:
+        """Have the vendor deliver to `uri`; return False, without any call, if it has none for that, or if the operator
+        did not choose it. Repeating is safe. Raises ProviderError.
+        """
         ...

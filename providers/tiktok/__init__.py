@@ -28,7 +28,7 @@ from providers.tiktok.authorization import TikTokAuthorization
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
 from providers.tiktok.errors import redirect_error
-from providers.tiktok.kinds import AccountsByKind, VideosByKind
+from providers.tiktok.kinds import AccountsByKind, PublishingByKind, VideosByKind
 from providers.tiktok.publishing import TikTokPublishing
 from providers.tiktok.upload import chunk_plan
 from providers.tiktok.videos import TikTokVideos, video_uri
@@ -46,7 +46,7 @@ class TikTok:
     authorizations: Mapping[GrantKind, Authorization]
     accounts: AccountsByKind
     videos: VideosByKind
-    publishing: TikTokPublishing
+    publishing: PublishingByKind
     webhooks: TikTokWebhooks
     engagement: Engagement
     ads: Ads
@@ -82,8 +82,8 @@ def build(
         },
         accounts=AccountsByKind(TikTokAccounts(client), business.accounts, business.advertiser_accounts),
         videos=VideosByKind(videos, business.videos),
-        publishing=TikTokPublishing(client, videos),
-        webhooks=TikTokWebhooks(client.config, business.client.config),
+        publishing=PublishingByKind(TikTokPublishing(client, videos), business.publishing),
+        webhooks=TikTokWebhooks(client.config, business.client),
         engagement=business.engagement,
         ads=business.ads,
         audiences=business.audiences,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.models.grants import GrantKind
 from providers.tiktok_business.ads import capabilities as ads
-from providers.tiktok_business.capabilities import QUOTAS, RULES
+from providers.tiktok_business.capabilities import LIMITS, PLATFORM, QUOTAS, RULES
 
 _FULL = Cell(Support.FULL)
 _MINUTE = timedelta(minutes=1)
@@ -48,7 +48,10 @@ TABLE = CapabilityTable(
         Capability.POST_PLANNER_REVIEW: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
         Capability.POST_SCHEDULE: _FULL,
         Capability.POST_EDIT: Cell(Support.IMPOSSIBLE, "TikTok has no call that changes a post."),
-        Capability.POST_CANCEL: Cell(Support.PARTIAL, "TikTok stops what it is still fetching itself, nothing else."),
+        Capability.POST_CANCEL: Cell(
+            Support.PARTIAL,
+            "TikTok stops what it is still fetching itself, nothing else; of an account holder's grant nothing.",
+        ),
         Capability.POST_DELETE: Cell(Support.IMPOSSIBLE, "TikTok has no call that deletes a post."),
         Capability.METRICS: Cell(Support.PARTIAL, "Views, likes, comments and shares of public videos."),
         Capability.ACCOUNT_METRICS: Cell(
@@ -111,6 +114,7 @@ TABLE = CapabilityTable(
         # "Media Transfer Guide": the task of a pull ends one hour after it began.
         pull_timeout=timedelta(hours=1),
     ),
+    platform_limits={PLATFORM: LIMITS},
     # "Rate Limits" and the reference of each call: sliding windows of one minute, counted per access token.
     quotas=(
         QuotaRule("creator_info", 20, _MINUTE, reserve=4, spent_by=_DIRECT),

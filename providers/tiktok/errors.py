@@ -1,4 +1,4 @@
-"""TikTok's error codes as our errors: one table for refusals, one for OAuth, one for the reasons of a failed publish.
+"""TikTok's error codes as our errors: one table for refusals, one for OAuth.
 
 Owns the meaning of codes. Knows neither calls nor parsing. Codes as on developers.tiktok.com, read 2026-11-20: "Error
 Handling", "Direct Post", "Upload Video", "Query Creator Info", "Get Post Status", "Manage User Access Tokens".
@@ -26,9 +26,9 @@ from providers.errors import (
 from providers.http.exchange import Answer
 from providers.http.refusals import Refusals, of_redirect
 from providers.http.retry_after import requested_wait
-from providers.models.publishing import FailureKind
 from providers.models.secret import Secret
 from providers.tiktok.wire import Envelope
+from providers.tiktok_common.publish_status import CAPS
 
 PROVIDER = "tiktok"
 # "Rate Limits" page: sliding windows of one minute; Retry-After is not documented.
@@ -61,13 +61,6 @@ CODES: Mapping[str, type[ProviderError]] = {
     "publish_not_cancellable": Rejected,
 }
 
-# The quota that is used up, for each refusal because of a daily cap.
-CAPS: Mapping[str, str] = {
-    "spam_risk_too_many_posts": "posts_per_day",
-    "spam_risk_too_many_pending_share": "pending_drafts",
-    "reached_active_user_cap": "active_creators",
-}
-
 OAUTH_CODES: Mapping[str, type[ProviderError]] = {
     "access_denied": GrantRevoked,
     "invalid_grant": GrantRevoked,
@@ -83,27 +76,6 @@ OAUTH_CODES: Mapping[str, type[ProviderError]] = {
 
 # What is wrong with the application whoever asks: it says nothing of a grant.
 APPLICATION_CODES = ("invalid_client", "invalid_scope", "unauthorized_client", "unsupported_grant_type")
-
-FAIL_REASONS: Mapping[str, FailureKind] = {
-    "file_format_check_failed": FailureKind.MEDIA,
-    "duration_check_failed": FailureKind.MEDIA,
-    "frame_rate_check_failed": FailureKind.MEDIA,
-    "picture_size_check_failed": FailureKind.MEDIA,
-    "internal": FailureKind.RETRYABLE,
-    "video_pull_failed": FailureKind.NOT_FETCHED,
-    "photo_pull_failed": FailureKind.NOT_FETCHED,
-    "publish_cancelled": FailureKind.CANCELLED,
-    "auth_removed": FailureKind.GRANT,
-    "spam_risk_too_many_posts": FailureKind.CAP,
-    "spam_risk_user_banned_from_posting": FailureKind.CREATOR,
-    "spam_risk_text": FailureKind.CONTENT,
-    "spam_risk": FailureKind.CREATOR,
-}
-
-
-def failure_kind(reason: str) -> FailureKind:
-    """Classify a fail reason; an unknown one is UNKNOWN, which is never retried automatically."""
-    return FAIL_REASONS.get(reason, FailureKind.UNKNOWN)
 
 
 def _retry_after(answer: Answer) -> timedelta:

@@ -8,8 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.capabilities import Support
-from providers.checked_publishing import needed_capabilities
 from providers.errors import OptionUnsupported
 from providers.http.exchange import broken
 from providers.http.urls import check_url
@@ -18,7 +16,6 @@ from providers.models.publishing import (
     Begun,
     FoundPost,
     PostMode,
-    PublishPhase,
     PublishRequest,
     PublishStatus,
     Transferred,
@@ -29,11 +26,10 @@ from providers.models.secret import Secret
 from providers.models.videos import VideoMetrics
 from providers.tiktok import publish_body, upload, wire
 from providers.tiktok.client import Client
-from providers.tiktok.errors import CAPS, PROVIDER, contract, failure_kind
+from providers.tiktok.errors import PROVIDER, contract
 from providers.tiktok.videos import TikTokVideos, video_uri
-from providers.tiktok_business.capabilities import PLATFORM as BUSINESS_PLATFORM
-from providers.tiktok_business.capabilities import missing
-from providers.tiktok_common import values
+from providers.tiktok_common import publish_checks, published, values
+from providers.tiktok_common.publish_status import status_of
 
 DIRECT_PATH = "/v2/post/publish/video/init/"
 INBOX_PATH = "/v2/post/publish/inbox/video/init/"
@@ -42,15 +38,6 @@ STATUS_PATH = "/v2/post/publish/status/fetch/"
 CANCEL_PATH = "/v2/post/publish/cancel/"
 # "Upload Video": the URL is valid for one hour, and the whole upload must finish within it.
 UPLOAD_LIFETIME = timedelta(hours=1)
-LISTED = 20
-_USER_ONLY = "Posts of such an account go out through a connection with a user's grant; name that account."
-PHASES = {
-    "PROCESSING_UPLOAD": PublishPhase.RECEIVING,
-    "PROCESSING_DOWNLOAD": PublishPhase.RECEIVING,
-    "SEND_TO_USER_INBOX": PublishPhase.AWAITING_CREATOR,
-    "PUBLISH_COMPLETE": PublishPhase.PUBLISHED,
-    "FAILED": PublishPhase.FAILED,
-}
 
 
 class TikTokPublishing:
@@ -63,9 +50,7 @@ class TikTokPublishing:
 
     def check(self, request: PublishRequest) -> None:
         """Refuse, without any call, what TikTok cannot do or would silently ignore; see the interface."""
-        if request.platform == BUSINESS_PLATFORM:
-            raise missing(next(needed_capabilities(request)), _USER_ONLY, Support.NOT_YET)
-        publish_body.check(request)
+        publish_checks.check(request)
 
     async def begin(self, access: Access, request: PublishRequest) -> Begun:
         """Submit a file to be transferred, or a video or photos that TikTok fetches; see the interface."""
@@ -96,25 +81,11 @@ class TikTokPublishing:
 
     async def metrics(self, access: Access, publish_id: str, post_ids: Sequence[str]) -> Mapping[str, VideoMetrics]:
         """Read the counts of public posts; see the interface. TikTok counts by the ids of posts alone."""
-        found: dict[str, VideoMetrics] = {}
-        for start in range(0, len(post_ids), LISTED):
-            for video in await self._videos.query_videos(access, post_ids[start : start + LISTED]):
-                found[video.provider_video_id] = video.metrics or VideoMetrics()
-        return found
+        return await published.counts(self._videos, access, post_ids)
 
     async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List the newest public videos, one page of them; see the interface."""
-        page = await self._videos.list_videos(access, limit=LISTED, metrics=False)
-        return tuple(
-            FoundPost(
-                post_ids=(video.provider_video_id,),
-                public_uri=video.share_uri,
-                texts=(video.title, video.description),
-                create_time=video.publish_time,
-            )
-            for video in page.videos
-            if video.publish_time is not None and since <= video.publish_time <= until
-        )
+        return await published.newest(self._videos, access, since, until)
 
     async def cancel(self, access: Access, publish_id: str) -> None:
         """Ask TikTok to cancel a pull; see the interface."""
@@ -174,19 +145,13 @@ def _publish_id(envelope: wire.Envelope) -> str:
 def read_status(envelope: wire.Envelope) -> PublishStatus:
     """Parse TikTok's status; an undocumented state means that the publish is still running."""
     data = envelope.data
-    vendor_status, fail_code = values.text(data, "status"), values.text(data, "fail_reason")
-    phase = PHASES.get(vendor_status, PublishPhase.RUNNING)
-    failed = phase is PublishPhase.FAILED
     received = values.count(data, "uploaded_bytes")
-    return PublishStatus(
-        phase=phase,
+    return status_of(
+        values.text(data, "status"),
+        values.text(data, "fail_reason"),
+        post_ids(data),
+        envelope.log_id,
         received=values.count(data, "downloaded_bytes") if received is None else received,
-        post_ids=post_ids(data),
-        fail_code=fail_code if failed else "",
-        fail_kind=failure_kind(fail_code) if failed else None,
-        fail_quota=CAPS.get(fail_code, "") if failed else "",
-        vendor_status=vendor_status,
-        log_id=envelope.log_id,
     )
 
 

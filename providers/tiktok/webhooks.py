@@ -19,10 +19,11 @@ from providers.models.publishing import PostMode
 from providers.models.secret import Secret
 from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
 from providers.tiktok.config import Config
-from providers.tiktok.errors import CAPS, PROVIDER, failure_kind
-from providers.tiktok_business.config import Config as BusinessConfig
-from providers.tiktok_business.webhooks import read_notice
+from providers.tiktok.errors import PROVIDER
+from providers.tiktok_business.client import Client as BusinessClient
+from providers.tiktok_business.webhooks import read_notice, subscribe
 from providers.tiktok_common import values
+from providers.tiktok_common.publish_status import CAPS, failure_kind
 
 # The documentation spells it TikTok-Signature and, in its sample, Tiktok-Signature.
 HEADER = "tiktok-signature"
@@ -64,8 +65,8 @@ REMOVED = {
 class TikTokWebhooks:
     """Webhooks of the operator's TikTok applications, which all deliver to one address."""
 
-    def __init__(self, config: Config, business: BusinessConfig) -> None:
-        """Verify with each application's key and secret, and the time window."""
+    def __init__(self, config: Config, business: BusinessClient) -> None:
+        """Verify with each application's key and secret, and the time window; subscribe with `business`."""
         self._config = config
         self._business = business
 
@@ -96,13 +97,17 @@ class TikTokWebhooks:
 
     def _applications(self) -> list[tuple[str, Secret]]:
         """Return key and secret of each application that is set up; raises Misconfigured if none is."""
-        business = self._business
+        business = self._business.config
         both = [(self._config.client_key, self._config.client_secret), (business.app_id, business.secret)]
         return [(key, secret) for key, secret in both if key and secret] or [self._config.application()]
 
     def parse(self, body: bytes) -> Webhook:
         """Parse a delivery that was verified before; see the interface."""
         return _webhook(_root(body))
+
+    async def subscribe(self, uri: str) -> bool:
+        """Set the address of the application of the API for Business; the v2 API has no call for its own."""
+        return await subscribe(self._business, uri)
 
 
 def _is_signed(secret: Secret, sent: str, body: bytes, digest: str) -> bool:
@@ -139,7 +144,11 @@ def _webhook(root: Mapping[str, Any]) -> Webhook:
     kind = KINDS.get(event, WebhookKind.UNKNOWN)
     content = _content(root.get("content"), required=kind is not WebhookKind.UNKNOWN)
     subject = values.identifier(root.get("user_openid"))
-    publish_id, post_id = (values.identifier(content.get(name)) for name in ("publish_id", "post_id"))
+    # The API for Business calls the same id `share_id`.
+    publish_id, share_id, post_id = (
+        values.identifier(content.get(name)) for name in ("publish_id", "share_id", "post_id")
+    )
+    publish_id = publish_id or share_id
     notice = read_notice(content) if kind is WebhookKind.COMMENT else None
     if kind is WebhookKind.COMMENT and notice is None:
         # An action that this version does not know: kept and shown, like an unknown event.

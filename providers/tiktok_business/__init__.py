@@ -1,4 +1,4 @@
-"""TikTok's API for Business: of account holders grants, profiles, insights, videos, comments; of advertisers ads.
+"""TikTok's API for Business: grants, profiles, insights, videos, comments, posts; and ads of advertisers.
 
 Owns everything specific to that API. Knows neither callers nor rows, nor TikTok's v2 API: `providers/tiktok` joins the
 two.
@@ -19,6 +19,7 @@ from providers.tiktok_business.audiences import BusinessAudiences
 from providers.tiktok_business.authorization import BusinessAuthorization, RedirectError
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.engagement import BusinessEngagement
+from providers.tiktok_business.publishing import BusinessPublishing
 from providers.tiktok_business.videos import BusinessVideos
 
 
@@ -29,6 +30,7 @@ class Business:
     authorization: BusinessAuthorization
     accounts: BusinessAccounts
     videos: BusinessVideos
+    publishing: BusinessPublishing
     engagement: BusinessEngagement
     advertiser_authorization: AdvertiserAuthorization
     advertiser_accounts: AdvertiserAccounts
@@ -46,10 +48,12 @@ def build(
     ID or secret is only refused by the calls that need it.
     """
     client = Client(config.read(settings), clients, clock)
+    videos = BusinessVideos(client)
     return Business(
         authorization=BusinessAuthorization(client, clock, redirect_error),
         accounts=BusinessAccounts(client),
-        videos=BusinessVideos(client),
+        videos=videos,
+        publishing=BusinessPublishing(client, videos),
         engagement=BusinessEngagement(client),
         advertiser_authorization=AdvertiserAuthorization(client, clock, redirect_error),
         advertiser_accounts=AdvertiserAccounts(client),

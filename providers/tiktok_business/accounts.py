@@ -1,23 +1,24 @@
 """The profile of an account holder: which fields belong to which part, by the scopes that were granted.
 
-Owns the profile in `/business/get/`; the insights in it are in engagement.py. What may be posted is not asked here.
+Owns the profile in `/business/get/`, whose insights are in engagement.py, and `/business/video/settings/`.
 """
 
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, NoReturn
+from typing import Any
 
-from providers.capabilities import Capability, Support
 from providers.errors import ScopeNotGranted
 from providers.http import strict_json
 from providers.interface.access import Access
-from providers.models.accounts import Profile, ProfilePart
+from providers.models.accounts import CreatorInfo, Profile, ProfilePart
 from providers.models.grants import AccessToken
-from providers.tiktok_business.capabilities import PLATFORM, RULES, missing
+from providers.tiktok_business.capabilities import PLATFORM, RULES
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.config import PROVIDER
+from providers.tiktok_business.errors import contract
 from providers.tiktok_common import values
+from providers.tiktok_common.creators import read_creator
 
-PATH = "/business/get/"
+PATH, SETTINGS_PATH = "/business/get/", "/business/video/settings/"
 SCOPE_OF = {part: RULES.profile_scopes[part.value] for part in ProfilePart}
 FIELDS_OF = {
     ProfilePart.BASIC: ("display_name", "profile_image"),
@@ -54,10 +55,13 @@ class BusinessAccounts:
                 raise
         return await self._read(access, parts, frozenset({ProfilePart.BASIC}), ())
 
-    async def creator_info(self, access: Access) -> NoReturn:
-        """Raise CapabilityMissing: nothing is published through these grants."""
-        text = "Posts of this account go out through a grant of the kind GRANT_KIND_USER."
-        raise missing(Capability.CREATOR_INFO, text, Support.NOT_YET)
+    async def creator_info(self, access: Access) -> CreatorInfo:
+        """Fetch what the account may post now; a private account does not have the level PUBLIC."""
+        fetched = self._client.clock()
+        envelope = await self._client.read(access, SETTINGS_PATH, {})
+        if not envelope.data:
+            raise contract("TikTok's posting settings are empty.", envelope)
+        return read_creator(envelope.data, fetched)
 
     async def _read(
         self, access: Access, parts: Set[ProfilePart], granted: frozenset[ProfilePart], more: Sequence[str]

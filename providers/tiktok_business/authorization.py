@@ -18,7 +18,7 @@ from providers.models.grants import ConsentRequest, Grant, GrantKind
 from providers.models.secret import Secret
 from providers.scopes import bounded
 from providers.tiktok_business import wire
-from providers.tiktok_business.capabilities import SCOPES, missing
+from providers.tiktok_business.capabilities import OPTIONAL_SCOPES, SCOPES, missing
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.config import PROVIDER, SETTINGS_PREFIX
 from providers.tiktok_common.authorization import ConsentOnly
@@ -44,7 +44,8 @@ class BusinessAuthorization(ConsentOnly):
         """Make the calls with `client`; `clock` makes expiry times absolute. The consent page is the one of TikTok's v2
         API, and so is what its errors mean. Raises Misconfigured (unknown scopes).
         """
-        super().__init__(bounded(SETTINGS_PREFIX, SCOPES, client.config.scopes), _missing)
+        scopes = bounded(SETTINGS_PREFIX, (*SCOPES, *OPTIONAL_SCOPES), client.config.scopes or SCOPES)
+        super().__init__(scopes, _missing)
         self._client = client
         self._clock = clock
         self.redirect_error = redirect_error

@@ -32,6 +32,7 @@ class Config:
     authorize_url: str = AUTHORIZE_URL
     advertiser_authorize_url: str = ADVERTISER_AUTHORIZE_URL
     scopes: tuple[str, ...] = ()
+    webhooks: bool = False
 
     def application(self) -> tuple[str, Secret]:
         """Return App ID and secret; raises Misconfigured, which names the missing setting."""
@@ -50,7 +51,8 @@ def read(settings: Mapping[str, Any]) -> Config:
     """Return the configuration from the settings whose names begin with `business_`; empty values take their default.
 
     The page for advertisers is `advertiser_authorize_url`. `business_secret` is a Secret or a string,
-    `business_scopes` those to request (none: the usual ones). Raises Misconfigured for a URL that is not https (except
+    `business_scopes` those to request (none: the usual ones), `business_webhooks` whether to set the app's address for
+    events. Raises Misconfigured for a URL that is not https (except
     loopback, if allowed).
     """
     allow_loopback = bool(settings.get("allow_loopback", False))
@@ -61,6 +63,7 @@ def read(settings: Mapping[str, Any]) -> Config:
         authorize_url=str(settings.get("business_authorize_url") or AUTHORIZE_URL),
         advertiser_authorize_url=str(settings.get("advertiser_authorize_url") or ADVERTISER_AUTHORIZE_URL),
         scopes=tuple(settings.get("business_scopes") or ()),
+        webhooks=settings.get("business_webhooks") is True,
     )
     for name, url in (
         ("business_api_url", config.api_url),

@@ -45,7 +45,9 @@ CODES: Codes = {
     **dict.fromkeys((40103, 40107, 40110, 40115), GrantRevoked),
     40130: ScopeNotGranted,
     **dict.fromkeys((40201, 40202, 40700, 40901, 60001), Unavailable),
-    **dict.fromkeys((40900, 40902, 40903, *range(40904, 40917)), ContentRefused),
+    **dict.fromkeys((40900, *range(40904, 40912), 40915, 40916), ContentRefused),
+    # An address that cannot be reached now may be reached later.
+    **dict.fromkeys((40902, 40903, 40912, 40913, 40914), Unavailable),
 }
 TOKEN_CODES: Codes = {
     **CODES,

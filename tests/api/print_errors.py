@@ -17,6 +17,7 @@ from gateway.status import REASONS, Reason
 from providers.errors import ProviderError
 from providers.models.publishing import FailureKind
 from providers.tiktok import errors as tiktok
+from providers.tiktok_common import publish_status
 from tests.api.contract import elements
 
 TEMPLATE = Path(__file__).parent / "errors.md.template"
@@ -36,7 +37,7 @@ def page() -> str:
         "http": (f"| `{code}` | {status} | `{name}` |\n" for code, (status, name) in HTTP.items()),
         "codes": _codes(tiktok.CODES),
         "oauth_codes": _codes(tiktok.OAUTH_CODES),
-        "fail_reasons": _fail_reasons(tiktok.FAIL_REASONS),
+        "fail_reasons": _fail_reasons(publish_status.FAIL_REASONS),
     }
     return Template(TEMPLATE.read_text()).substitute({name: "".join(rows) for name, rows in tables.items()})
 

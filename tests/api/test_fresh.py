@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.api.contract import GENERATOR, ROOT
 
 
-def check(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the generator's comparison."""
-    return subprocess.run([sys.executable, str(GENERATOR), "--check", *arguments], capture_output=True, text=True)
+def check(*arguments: str, generator: Path = GENERATOR) -> subprocess.CompletedProcess[str]:
+    """Run the generator's comparison of the contract beside it."""
+    return subprocess.run([sys.executable, str(generator), "--check", *arguments], capture_output=True, text=True)
 
 
 def test_generated_code_is_fresh() -> None:
@@ -24,10 +24,10 @@ def test_generated_code_is_fresh() -> None:
 def test_a_change_of_the_contract_is_noticed(tmp_path: Path) -> None:
     """One renamed field makes the comparison fail and name the files that it touches."""
     root = tmp_path / "protos"
-    shutil.copytree(ROOT / "protos" / "socialgateway", root / "socialgateway")
+    shutil.copytree(ROOT / "protos", root)
     upload = root / "socialgateway" / "v1" / "upload.proto"
     upload.write_text(upload.read_text().replace("string mime_type", "string media_type"))
-    done = check("--root", str(root))
+    done = check(generator=root / "generate.py")
     assert 1 == done.returncode
     assert "socialgateway/v1/upload_pb2.py" in done.stderr
     assert "socialgateway/v1/post_pb2.py" not in done.stderr

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from gateway import app
+from gateway import servers
 from gateway.domain import api_keys
 from gateway.domain.api_keys import DEFAULT_AGENCY
 from gateway.domain.context import Domain
@@ -139,7 +139,7 @@ async def running(gib: int = 1) -> AsyncIterator[Bench]:
             settings = make_settings(database.url, folder, database_pool_size=12, **for_tiktok())
             async with serve(simulator) as vendor_url, built(settings) as (ground, domain):
                 # The gateway looks the key up by its hash in PostgreSQL, then in a coherent cache.
-                store = await app.open_keys(ground, domain)
+                store = await servers.open_keys(ground, domain)
                 made = await client_keys.new_key(store, DEFAULT_AGENCY)
                 await _rows(domain.db)
                 yield Bench(

@@ -36,18 +36,8 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[BusinessWorl
 
 
 def fill(stage: BusinessWorld, videos: int, comments: int, *, age: timedelta = OLD) -> None:
-    """Add old videos with comments, a minute apart; every tenth comment of a video is a reply to its first."""
-    start = stage.world.clock() - age
-    for number in range(videos):
-        made = start - timedelta(minutes=number)
-        video = stage.vendor.add_post(created_ms=int(made.timestamp() * 1000))
-        first = ""
-        for place in range(comments):
-            parent = first if place and place % 10 == 0 else ""
-            found = stage.vendor.add_comment(
-                video.id, f"c{place}", tell=False, created=made + timedelta(seconds=place), parent=parent
-            )
-            first = first or found.comment_id
+    """Add old videos with comments, the newest of this age."""
+    fixture.fill(stage.vendor, stage.world.clock() - age, videos, comments)
 
 
 async def stored(stage: BusinessWorld) -> tuple[int, int]:

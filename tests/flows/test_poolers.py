@@ -17,8 +17,9 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from gateway.app import Gateway, open_keys, start
+from gateway.app import Gateway, start
 from gateway.domain import api_keys
+from gateway.servers import open_keys
 from gateway.settings import SettingsError
 from providers.simulators.tiktok import Vendor
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2

@@ -14,9 +14,10 @@ import httpx
 import psycopg
 import pytest
 
-from gateway.app import Gateway, Roles, open_keys
+from gateway.app import Gateway, Roles
 from gateway.domain import api_keys
 from gateway.domain.api_keys import KeyStore
+from gateway.servers import open_keys
 from providers.errors import GrantRevoked
 from providers.simulators.tiktok import Vendor
 from socialgateway.v1 import (

@@ -16,10 +16,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from gateway.app import Gateway, Roles, open_keys
+from gateway.app import Gateway, Roles
 from gateway.clock import now
 from gateway.domain.webhooks import deliveries
 from gateway.jobs import sweep
+from gateway.servers import open_keys
 from providers.simulators.tiktok.webhooks import body_of, signature
 from socialgateway.v1 import (
     connection_pb2,

@@ -12,7 +12,8 @@ from typing import Any
 
 import httpx
 
-from gateway.app import Gateway, open_keys
+from gateway.app import Gateway
+from gateway.servers import open_keys
 from socialgateway.v1 import connection_pb2
 from tests.fixtures.app import CALLS, base_of, running, simulated, target_of
 from tests.fixtures.client import Client, new_key

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import httpx
 
-from gateway import app
+from gateway import servers
 from gateway.app import Gateway, Roles
 from gateway.domain import api_keys
 from gateway.domain.api_keys import NewKey
@@ -155,7 +155,7 @@ async def opened(
             channel=channel,
             browser=browser,
             network=network,
-            store=await app.open_keys(gateway.resources, gateway.domain),
+            store=await servers.open_keys(gateway.resources, gateway.domain),
             planner=planner.state.vendor,
             planner_wire=planner_wire,
             planner_browser=planner_browser,

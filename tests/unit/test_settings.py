@@ -49,6 +49,7 @@ def test_the_defaults_are_those_of_the_documentation(monkeypatch: pytest.MonkeyP
         "business_api_url": "https://business-api.tiktok.com",
         "business_authorize_url": "https://www.tiktok.com/v2/auth/authorize/",
         "business_scopes": (),
+        "business_webhooks": False,
         "advertiser_authorize_url": "https://business-api.tiktok.com/portal/auth",
     } == found.provider("tiktok")
 

@@ -235,9 +235,14 @@ async def put_off(domain: Domain, row: EndpointRow, delay: timedelta, error: str
 
 async def wake(domain: Domain, locations: Sequence[str] | None) -> None:
     """Make the endpoints due that have events to deliver, of these locations, or with None of all."""
-    if locations is None or locations:
-        async with domain.db.transaction() as tx:
-            await webhook_endpoints.wake(tx, locations, domain.clock(), most_failures=retry_schedule.MANY_FAILURES)
+    if locations is not None and not locations:
+        return
+    async with domain.db.read() as tx:
+        # Most locations have none, and every event of theirs ends here.
+        if not await webhook_endpoints.any_in(tx, locations):
+            return
+    async with domain.db.transaction() as tx:
+        await webhook_endpoints.wake(tx, locations, domain.clock(), most_failures=retry_schedule.MANY_FAILURES)
 
 
 async def take_due(domain: Domain, places: FairPlaces) -> list[EndpointRow]:

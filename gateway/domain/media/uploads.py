@@ -250,7 +250,6 @@ async def hold(tx: Transaction, location: str, ids: Sequence[str]) -> None:
 
     Raises UploadExpired for one that is not complete, storage's NotFound.
     """
-    for id in sorted(ids):
-        upload = await uploads.get(tx, location, id, lock=True)
-        if upload.state != UploadState.COMPLETE:
-            raise UploadExpired(resource=names.UPLOAD.format(location, upload.id))
+    for id, state in (await uploads.lock(tx, location, ids)).items():
+        if state != UploadState.COMPLETE:
+            raise UploadExpired(resource=names.UPLOAD.format(location, id))

@@ -105,6 +105,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     account = await sync.current(domain, account)
     post.connection, post.provider = connection.id, account.provider
     provider = domain.providers[account.provider]
+    post.content = post_content.for_platform(post.content, account.platform, provider.table)
     limits = provider.table.limits_of(account.platform)
     request = provider_rules.placeholder_request(post, account, provider.table)
     # Too many photos, or photos where none are taken, are reported without probing any of them.
@@ -237,7 +238,7 @@ def _check_scopes(post: PostRow, connection: ConnectionRow, table: CapabilityTab
     # Only a verified connection has its capabilities; the vendor checks the others when the post is submitted.
     if connection.capabilities and not connection.capabilities.get(needed):
         name = names.CONNECTION.format(post.location, connection.id)
-        scopes = ",".join(sorted(table.grants.get(needed, ())))
+        scopes = ",".join(sorted(table.rules_of(connection.grant_kind).grants.get(needed, ())))
         metadata = {"connection": name, "capability": needed, "scope": scopes}
         yield ScopeNotGranted(f"The connection lacks {needed}.", metadata=metadata)
 

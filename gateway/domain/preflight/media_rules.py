@@ -131,10 +131,11 @@ def _sides(facts: MediaFacts, limits: Limits) -> Iterator[tuple[str, str]]:
     low, high = limits.min_video_side, limits.max_video_side
     has_sides = facts.width and facts.height
     # FFmpeg does not always report the sides of a codec that it may not decode here; then the codec is reported.
-    if not high or (not has_sides and (facts.unknown or facts.codec not in limits.video_codecs)):
+    if not (low or high) or (not has_sides and (facts.unknown or facts.codec not in limits.video_codecs)):
         return
-    if not low <= min(facts.width, facts.height) <= max(facts.width, facts.height) <= high:
-        yield "sides", f"it has {facts.width}×{facts.height} pixels, each side must have {low} to {high}"
+    if min(facts.width, facts.height) < low or (high and max(facts.width, facts.height) > high):
+        allowed = f"{low} to {high}" if high else f"at least {low}"
+        yield "sides", f"it has {facts.width}×{facts.height} pixels, each side must have {allowed}"
 
 
 def _seconds(value: float) -> str:

@@ -208,7 +208,7 @@ async def move_with(
     row, columns = work.post, dict(post or {})
     if learnt is not None:
         # The attempt is locked now: nobody else adds to the post until this is committed.
-        columns |= learnt(await posts.get(tx, row.location, row.id))
+        columns |= learnt(await posts.look(tx, row.location, row.id))
     if post_state is not None or columns or unchanged:
         at_version = work.post.version if unchanged else None
         row = await _change_post(tx, work.post, now, post_state or work.post.state, columns, at_version)

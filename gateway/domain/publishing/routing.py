@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import structlog
 
 from gateway import reasons
+from gateway.domain import post_content
 from gateway.domain.context import Domain
 from gateway.domain.preflight import check
 from gateway.domain.preflight.check import Checked, Problem
@@ -75,7 +76,9 @@ async def switch(domain: Domain, work: Work, refusal: DomainError | ProviderErro
     if found is None:
         return None
     _reroute(rerouted, found[0], refusal)
-    columns = ("account", "connection", "provider", "named_account", "route_reason")
+    columns = ["account", "connection", "provider", "named_account", "route_reason"]
+    if post_content.fetched_by(rerouted) != post_content.fetched_by(post):
+        columns.append("content")
     values = {name: getattr(rerouted, name) for name in columns}
     log.info("publish.rerouted", location=post.location, post=post.id, provider=rerouted.provider)
     return await journal.open_attempt(domain, post, work.attempt, state=PostState.QUEUED, error=None, **values)
@@ -92,7 +95,7 @@ async def _find_alternative(
         except (DomainError, ProviderError) as error:
             log.info("publish.no_route", location=post.location, post=post.id, reason=reasons.reason_of(error))
             continue
-        post.connection, post.provider = candidate.connection, candidate.provider
+        post.connection, post.provider, post.content = candidate.connection, candidate.provider, candidate.content
         return other, checked
     return None
 
@@ -108,7 +111,15 @@ async def _same_user(domain: Domain, post: PostRow) -> list[AccountRow]:
         if named is None or not named.username:
             return []
         namesakes = await accounts.by_username(tx, post.location, named.username)
-    return [each for each in namesakes if each.id != named.id and same_user(each, named)][:MAX_ALTERNATIVES]
+    others = [each for each in namesakes if each.id != named.id and same_user(each, named)]
+    return sorted(others, key=lambda each: _comes_last(domain, each))[:MAX_ALTERNATIVES]
+
+
+def _comes_last(domain: Domain, account: AccountRow) -> bool:
+    """Return whether an account is chosen after the others: its vendor must be able to reach us, and a lost answer of
+    its leaves more in doubt than one to a file.
+    """
+    return domain.providers[account.provider].table.fetches_media(account.platform)
 
 
 def same_user(one: AccountRow, other: AccountRow) -> bool:

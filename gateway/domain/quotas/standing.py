@@ -42,8 +42,8 @@ class Standing:
 
 def spent_by(domain: Domain, post: PostRow) -> list[QuotaRule]:
     """Return the rules of the quotas that a post uses."""
-    use = f"{post.mode}:{post_content.kind(post)}"
-    return [rule for rule in domain.providers[post.provider].table.quotas if use in rule.spent_by]
+    use, table = f"{post.mode}:{post_content.kind(post)}", domain.providers[post.provider].table
+    return [rule for rule in table.quotas_of(post_content.fetched_by(post)) if use in rule.spent_by]
 
 
 async def costs(domain: Domain, post: PostRow) -> list[Standing]:

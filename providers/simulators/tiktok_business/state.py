@@ -38,6 +38,8 @@ class Vendor(state.Vendor):
         self.marketing = Marketing(self.config, self.entropy, self.now)
         self.subscriptions: dict[str, str] = {}
         self.audiences = AudienceBook(self.config.matching_seconds, self.config.match_rate, self.entropy)
+        # The only posts whose comments are told; none: all.
+        self.told_posts: list[str] = []
         # What was written through the API, in order: the tests' proof that nothing was written twice.
         self.written: list[tuple[str, str, str]] = []
 
@@ -96,7 +98,9 @@ class Vendor(state.Vendor):
             self.tell(account, each, "delete")
 
     def tell(self, account: SimAccount, comment: SimComment, action: str) -> None:
-        """Send the webhook of what happened to a comment."""
+        """Send the webhook of what happened to a comment, unless only those of other posts are told."""
+        if self.told_posts and comment.video_id not in self.told_posts:
+            return
         content = {
             # Integers above 2**53, as TikTok sends them.
             "comment_id": int(comment.comment_id),
@@ -113,4 +117,5 @@ class Vendor(state.Vendor):
     def _list_video(self, post: Post) -> None:
         created_ms = int(post.time.timestamp() * 1_000)
         caption = str(post.post_info.get("caption", ""))
-        self.add_post(post.open_id, id=str(post.post_id), created_ms=created_ms, caption=caption)
+        media = self.publisher.publications[post.publish_id].media
+        self.add_post(post.open_id, id=str(post.post_id), created_ms=created_ms, caption=caption, media_type=media)

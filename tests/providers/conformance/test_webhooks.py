@@ -56,3 +56,12 @@ def test_an_event_that_nobody_knows_is_kept(harness: Any) -> None:
     """An authentic event that is not documented has the kind UNKNOWN and keeps its name."""
     read = _read(harness, event="post.something.new")
     assert (WebhookKind.UNKNOWN, "post.something.new") == (read.kind, read.event)
+
+
+@needs(Capability.WEBHOOKS, Power.WEBHOOKS)
+async def test_nobody_is_subscribed_unasked(harness: Any) -> None:
+    """Without the operator's choice no address is set, and no call is made."""
+    before = harness.sent()
+
+    assert not await harness.provider.webhooks.subscribe("https://gateway.example/webhooks/canary")
+    assert before == harness.sent()

@@ -162,6 +162,9 @@ def test_without_a_secret_nothing_can_be_proved(missing: str) -> None:
         ("authorization.removed", {"reason": 1}, WebhookKind.GRANT_REMOVED),
         ("post.publish.failed", {"publish_id": "p", "reason": "internal"}, WebhookKind.PUBLISH_FAILED),
         ("post.publish.complete", {"publish_id": "p"}, WebhookKind.PUBLISHED),
+        # Of the API for Business.
+        ("post.publish.complete", {"share_id": "p"}, WebhookKind.PUBLISHED),
+        ("post.publish.failed", {"share_id": "p", "reason": "internal"}, WebhookKind.PUBLISH_FAILED),
         ("post.publish.inbox_delivered", {"publish_id": "p"}, WebhookKind.AWAITING_CREATOR),
         ("post.publish.publicly_available", {"publish_id": "p", "post_id": "1"}, WebhookKind.PUBLICLY_AVAILABLE),
         ("post.publish.no_longer_publicaly_available", {"publish_id": "p"}, WebhookKind.NO_LONGER_AVAILABLE),

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,30 +16,28 @@ import httpx
 from providers.capabilities import Capability, Cell, Support
 from providers.checked import checked
 from providers.interface import Authorization, Provider
+from providers.models.accounts import PrivacyLevel
 from providers.models.engagement import AccountRef
 from providers.models.grants import ConsentRequest, GrantKind
+from providers.models.publishing import Photos, PostMode, PostOptions, PublishRequest, VideoLink
 from providers.simulators.tiktok_business import Fault, SimulatorConfig, Vendor, create_app
 from providers.tiktok import TikTok, build
 from providers.tiktok.capabilities import TABLE
+from providers.tiktok_business.capabilities import OPTIONAL_SCOPES, PLATFORM, SCOPES
 from tests.fixtures.consent import decide
-from tests.providers.conformance.harness import Harness, Power, Setup
+from tests.providers.conformance.harness import ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power, Setup
 from tests.providers.faking import NOW, VERIFIER, Line, Renewing
 from tests.providers.tiktok_business.ads_harness import ADS_TABLE, advertising
 
+PUBLIC = PostOptions(privacy_level=PrivacyLevel.PUBLIC)
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
 _OTHERS_ONLY = {
-    each: Cell(Support.NOT_YET, "Through the grant of an account holder there is nothing of this.")
-    for each in (
-        Capability.CREATOR_INFO,
-        Capability.POST_VIDEO_UPLOAD,
-        Capability.POST_VIDEO_PULL,
-        Capability.POST_PHOTO,
-        Capability.POST_INBOX,
-        Capability.POST_CANCEL,
-        Capability.POST_SCHEDULE,
-        Capability.ADS,
-        Capability.AUDIENCES,
-    )
+    Capability.POST_VIDEO_UPLOAD: Cell(Support.IMPOSSIBLE, "TikTok for Business fetches all media itself."),
+    Capability.POST_CANCEL: Cell(Support.IMPOSSIBLE, "TikTok for Business has no call that stops a post."),
+    **{
+        each: Cell(Support.NOT_YET, "Through the grant of an account holder there is nothing of this.")
+        for each in (Capability.ADS, Capability.AUDIENCES)
+    },
 }
 BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_OTHERS_ONLY})
 """What of TikTok's table the grant of an account holder can do."""
@@ -85,6 +84,10 @@ class Simulated(Harness):
     operations: ClassVar = {
         "profile": "business.get",
         "figures": "business.get",
+        "creator": "video.settings",
+        "begin_pull": "video.publish",
+        "begin_photos": "photo.publish",
+        "status": "publish.status",
         "videos": "video.list",
         "comment": "comment.create",
         "refresh": "oauth.refresh",
@@ -92,6 +95,11 @@ class Simulated(Harness):
     refusals: ClassVar = {
         "rate": {"kind": "error", "code": "40100", "message": "App 7 reaches the QPS limit 10, current QPS is 11"},
         "unknown": {"kind": "error", "code": "49999"},
+    }
+
+    strange: ClassVar = {
+        "status": _body({"status": "STRANGE_NEW_STATE"}),
+        "creator": _body({"privacy_level_options": ["SELF_ONLY", "STRANGE_CIRCLE"]}),
     }
 
     @property
@@ -108,6 +116,22 @@ class Simulated(Harness):
     async def narrow(self) -> Renewing:
         """Connect with only the first scope granted."""
         return await self.sandbox.connect("user.info.basic")
+
+    def pull_request(self) -> PublishRequest:
+        """Return a video, as a URL; every video of such an account is public."""
+        return PublishRequest(PostMode.DIRECT, VideoLink(VIDEO_URI), options=PUBLIC, platform=PLATFORM)
+
+    def photo_request(self) -> PublishRequest:
+        """Return two private photos."""
+        return PublishRequest(PostMode.DIRECT, Photos(PHOTO_URIS), options=ONLY_ME, platform=PLATFORM)
+
+    def draft_request(self) -> PublishRequest:
+        """Return a draft in the creator's inbox; TikTok ignores every option of one."""
+        return PublishRequest(PostMode.CREATOR_INBOX, VideoLink(VIDEO_URI), platform=PLATFORM)
+
+    def around(self) -> tuple[datetime, datetime]:
+        """Return two times between which all posts are made: the clock stands still."""
+        return self.now - timedelta(minutes=1), self.now + timedelta(minutes=1)
 
     def measured(self) -> AccountRef:
         """Return the account."""
@@ -148,7 +172,11 @@ async def simulated() -> AsyncIterator[Simulated]:
     app = create_app(config, clock=lambda: NOW)
     transport = httpx.ASGITransport(app)
     line = Line(transport)
-    settings = {"business_app_id": config.client_key, "business_secret": config.client_secret}
+    settings = {
+        "business_app_id": config.client_key,
+        "business_secret": config.client_secret,
+        "business_scopes": (*SCOPES, *OPTIONAL_SCOPES),
+    }
     provider = build(settings, clock=lambda: NOW, transport=line)
     async with httpx.AsyncClient(transport=transport) as browser:
         yield Simulated(Sandbox(provider, app.state.vendor, browser, line))

@@ -79,7 +79,7 @@ ROWS: list[tuple[int, type[ProviderError], type[ProviderError]]] = [
     (40201, Unavailable, Ambiguous),
     (40202, Unavailable, Ambiguous),
     (40700, Unavailable, Ambiguous),
-    (40902, ContentRefused, ContentRefused),
+    (40902, Unavailable, Ambiguous),
     (41000, Misconfigured, Misconfigured),
     (49999, ContractBroken, Rejected),
     (50000, Unavailable, Ambiguous),

@@ -26,13 +26,14 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from socialgateway.v1 import quota_pb2 as socialgateway_dot_v1_dot_quota__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/quota_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1csocialgateway/v1/quota.proto\"\\\n\x11ListQuotasRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x12ListQuotasResponse\x12\'\n\x06quotas\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Quota\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2l\n\x0cQuotaService\x12\\\n\nListQuotas\x12#.socialgateway.v1.ListQuotasRequest\x1a$.socialgateway.v1.ListQuotasResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/quota_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1csocialgateway/v1/quota.proto\"\\\n\x11ListQuotasRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x12ListQuotasResponse\x12\'\n\x06quotas\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Quota\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2l\n\x0cQuotaService\x12\\\n\nListQuotas\x12#.socialgateway.v1.ListQuotasRequest\x1a$.socialgateway.v1.ListQuotasResponse\"\x03\x90\x02\x01\x42\xd0\x01\n\x14\x64\x65v.socialgateway.v1B\x11QuotaServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'socialgateway.v1.quota_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\024dev.socialgateway.v1B\021QuotaServiceProtoP\001Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\242\002\003SGW\252\002\020SocialGateway.V1\272\002\017SocialGatewayV1\312\002\020SocialGateway\\V1\342\002\031SocialGateway\\V1\\Metadata\352\002\021SocialGateway::V1'
   _globals['_LISTQUOTASREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTQUOTASREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_LISTQUOTASREQUEST'].fields_by_name['page_size']._loaded_options = None

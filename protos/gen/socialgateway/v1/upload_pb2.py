@@ -26,13 +26,14 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsocialgateway/v1/upload.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x02\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tmime_type\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x19\n\nsize_bytes\x18\x03 \x01(\x03\x42\x05\xe2\x41\x02\x01\x05\x12\x15\n\x06sha256\x18\x04 \x01(\tB\x05\xe2\x41\x02\x01\x05\x12\x33\n\x05state\x18\x05 \x01(\x0e\x32\x1e.socialgateway.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ommitted_size\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0c\n\x08\x43OMPLETE\x10\x02\x12\x0b\n\x07\x45XPIRED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsocialgateway/v1/upload.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x02\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tmime_type\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x19\n\nsize_bytes\x18\x03 \x01(\x03\x42\x05\xe2\x41\x02\x01\x05\x12\x15\n\x06sha256\x18\x04 \x01(\tB\x05\xe2\x41\x02\x01\x05\x12\x33\n\x05state\x18\x05 \x01(\x0e\x32\x1e.socialgateway.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ommitted_size\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0c\n\x08\x43OMPLETE\x10\x02\x12\x0b\n\x07\x45XPIRED\x10\x03\x42\xca\x01\n\x14\x64\x65v.socialgateway.v1B\x0bUploadProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'socialgateway.v1.upload_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\024dev.socialgateway.v1B\013UploadProtoP\001Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\242\002\003SGW\252\002\020SocialGateway.V1\272\002\017SocialGatewayV1\312\002\020SocialGateway\\V1\342\002\031SocialGateway\\V1\\Metadata\352\002\021SocialGateway::V1'
   _globals['_UPLOAD'].fields_by_name['name']._loaded_options = None
   _globals['_UPLOAD'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_UPLOAD'].fields_by_name['mime_type']._loaded_options = None

@@ -9,6 +9,9 @@ import pytest
 
 from tests.providers.simulators.tiktok_business.conftest import BASE, World, simulated
 
+URL = "https://media.example/1"
+PUBLIC = {"privacy_level": "PUBLIC_TO_EVERYONE"}
+
 
 @pytest.mark.parametrize(
     ("code", "path", "changes"),
@@ -50,8 +53,14 @@ async def test_a_read_is_refused(world: World, code: int, path: str, changes: di
         (40002, "/business/comment/hide/", {"video_id": "V", "comment_id": "C", "action": "SHOW"}),
         (40001, "/business/comment/delete/", {"comment_id": "C"}),
         (40007, "/business/comment/delete/", {"comment_id": "12"}),
-        (40002, "/business/video/publish/", {"video_url": "https://media.example/1.mp4"}),
-        (40002, "/business/photo/publish/", {"photo_images": ["https://media.example/1.jpg"], "post_info": {}}),
+        (40002, "/business/video/publish/", {"video_url": URL}),
+        (40002, "/business/video/publish/", {"video_url": URL, "post_info": {"caption": "x" * 2201}}),
+        (40002, "/business/video/publish/", {"video_url": URL, "post_info": {"caption": "@a " * 31}}),
+        (40002, "/business/photo/publish/", {"photo_images": [URL], "post_info": {}}),
+        (40002, "/business/photo/publish/", {"photo_images": [URL] * 36, "post_info": PUBLIC}),
+        (40002, "/business/photo/publish/", {"photo_images": [URL], "photo_cover_index": 1, "post_info": PUBLIC}),
+        (40002, "/business/photo/publish/", {"photo_images": [URL], "post_info": {**PUBLIC, "title": "x" * 91}}),
+        (40002, "/business/photo/publish/", {"photo_images": [URL], "post_info": {**PUBLIC, "caption": "x" * 4001}}),
     ],
 )
 async def test_a_write_is_refused(world: World, code: int, path: str, body: dict[str, Any]) -> None:
@@ -61,7 +70,7 @@ async def test_a_write_is_refused(world: World, code: int, path: str, body: dict
     known = {"V": video.id, "C": comment.comment_id}
     sent = {name: known.get(value, value) if isinstance(value, str) else value for name, value in body.items()}
     assert code == (await world.post(path, **sent))["code"]
-    assert ([], 1) == (world.vendor.written, len(video.comments))
+    assert ([], 1, []) == (world.vendor.written, len(video.comments), world.vendor.posts)
 
 
 async def test_the_error_names_the_field(world: World) -> None:

@@ -28,6 +28,20 @@ async def test_an_event_type_has_one_address(world: World) -> None:
     assert 40101 == refused["code"]
 
 
+async def test_a_publish_is_told_by_its_share_id(world: World) -> None:
+    """What becomes of a publish is sent to the address for posts, under the id that the call returned."""
+    sent: list[tuple[str, bytes]] = []
+    world.vendor.webhooks.post = lambda body, *_, url, **rest: sent.append((url, body))  # type: ignore[method-assign]
+    world.vendor.subscriptions["VIDEO"] = CALLBACK
+    video: dict[str, Any] = {"video_url": "https://media.example/1.mp4", "post_info": {}}
+    share = (await world.post("/business/video/publish/", **video))["data"]["share_id"]
+    await world.get("/business/publish/status/", publish_id=share)
+    bodies = [json.loads(body) for _, body in sent]
+    assert {CALLBACK} == {url for url, _ in sent}
+    assert "post.publish.complete" in [each["event"] for each in bodies]
+    assert {share} == {json.loads(each["content"])["share_id"] for each in bodies}
+
+
 async def test_a_comment_is_told_with_its_integers() -> None:
     """A comment is signed, and its content is JSON in JSON, with ids above 2**53 as numbers."""
     received: list[httpx.Request] = []

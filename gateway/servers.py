@@ -1,0 +1,119 @@
+"""The servers of a process that serves calls: the HTTP edge first, then gRPC, with one policy for both.
+
+Owns their order, and what is answered while the schema is too old. Imported only by a process that has this role.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from functools import partial
+from typing import NoReturn
+
+from gateway.bootstrap import Resources
+from gateway.clock import Clock
+from gateway.domain import api_keys
+from gateway.domain.context import Domain
+from gateway.domain.locations import ClaimLimits, Owners, open_owners
+from gateway.domain.media.upload_slots import UploadSlots
+from gateway.errors import GatewayUnavailable
+from gateway.http.app import Edge
+from gateway.http.serving import HttpServer
+from gateway.interceptors.limits import Limits
+from gateway.interceptors.pipeline import CallPolicy
+from gateway.readiness import Readiness
+from gateway.rpc import services
+from gateway.server import GrpcServer, build_server, call_policy
+from gateway.settings import Settings
+from gateway.shutdown import Part, Shutdown
+from gateway.siblings import Siblings
+from providers.models.secret import Secret
+from storage import keys
+
+SCHEMA_SENTENCE = "Its database is waiting for a migration."
+
+
+@dataclass(slots=True)
+class Servers:
+    """The running servers; `grpc` is None until `start_calls`, and what is started is added to `started`."""
+
+    started: Shutdown
+    settings: Settings
+    clock: Clock
+    siblings: Siblings | None
+    edge: Edge
+    http: HttpServer
+    grpc: GrpcServer | None = None
+
+    @classmethod
+    async def start(
+        cls, started: Shutdown, settings: Settings, readiness: Readiness, clock: Clock, siblings: Siblings | None
+    ) -> "Servers":
+        """Start the HTTP edge, which answers probes at once and everything else when it has a domain."""
+        edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
+        bound = siblings.http if siblings else ()
+        http = await HttpServer.start(edge.app(), settings.http_address, bound=bound)
+        started.add(Part.HTTP, lambda _: http.stop())
+        return cls(started, settings, clock, siblings, edge, http)
+
+    async def refuse_until(self, ready: Awaitable[None]) -> None:
+        """Answer every call with UNAVAILABLE until the schema is current."""
+        limits = _limits(self.settings, self.clock)
+        policy = self.edge.policy = call_policy(self.settings, authenticate=_not_yet, limits=limits, clock=self.clock)
+        shared = self.siblings is not None
+        server = build_server(self.settings, services.unavailable(SCHEMA_SENTENCE), policy, shared=shared)
+        await server.start()
+        try:
+            await ready
+        finally:
+            self.edge.policy = None
+            await server.drain(delay=0, grace=0)
+
+    async def start_calls(self, domain: Domain, resources: Resources) -> None:
+        """Start the gRPC server, and give the HTTP edge its domain; health reports NOT_SERVING until `set_ready`."""
+        policy, owners = await _policy(resources, domain), owners_of(self.settings, domain)
+        self.grpc = await self._start_grpc(domain, resources, policy, owners)
+        self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
+
+    async def _start_grpc(self, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners) -> GrpcServer:
+        page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
+        processes = self.siblings.count if self.siblings else 1
+        slots = UploadSlots.shared_by(processes, share=self.settings.agency_share)
+        self.started.add(Part.UPLOADS, lambda _: slots.settle())
+        served = services.services(domain, owners, page_secret=page_secret, slots=slots)
+        server = build_server(self.settings, served, policy, shared=self.siblings is not None)
+        self.started.add(Part.CALLS, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
+        await server.start()
+        return server
+
+
+async def open_keys(resources: Resources, domain: Domain) -> api_keys.KeyStore:
+    """Open the API key store, including the bootstrap key from the settings."""
+    bootstrap = resources.settings.bootstrap_api_key
+    return api_keys.open_store(
+        resources.db,
+        domain.listener,
+        pepper=await keys.get_secret(resources.db, resources.ring, api_keys.PEPPER),
+        clock=domain.clock,
+        bootstrap_key=Secret(bootstrap.get_secret_value()) if bootstrap else None,
+    )
+
+
+def owners_of(settings: Settings, domain: Domain) -> Owners:
+    """Return who owns which location, within the limits of the settings."""
+    limits = ClaimLimits(settings.location_claims_per_hour, settings.unproved_locations_per_agency)
+    return open_owners(domain.db, domain.listener, domain.clock, limits)
+
+
+async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
+    """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
+    settings, store = resources.settings, await open_keys(resources, domain)
+    limits = _limits(settings, domain.clock)
+    return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
+
+
+def _limits(settings: Settings, clock: Clock) -> Limits:
+    per_key = (settings.max_calls_per_key, settings.max_streams_per_key)
+    return Limits(*per_key, clock, total=settings.max_calls, share=settings.agency_share)
+
+
+async def _not_yet(key: str) -> NoReturn:
+    raise GatewayUnavailable(SCHEMA_SENTENCE)
