@@ -294,6 +294,23 @@ class CursorExpired(DomainError):
     reason = "CURSOR_EXPIRED"
 
 
+class MemberOffsetMismatch(DomainError):
+    """The members do not continue where the audience stands; continue at pendingMembers."""
+
+    reason = "UPLOAD_OFFSET_MISMATCH"
+
+    def __init__(self, pending: int, offset: int, *, resource: str = "") -> None:
+        """Report how many members are pending, and at which offset the caller continued."""
+        metadata = {"pendingMembers": str(pending), "memberOffset": str(offset)}
+        super().__init__(metadata=metadata, resource=resource)
+
+
+class AudienceTooSmall(DomainError):
+    """The vendor takes no so few members at a time; nothing was sent, and more can be added."""
+
+    reason = "AUDIENCE_TOO_SMALL"
+
+
 class BudgetCeilingExceeded(DomainError):
     """This would spend more than the operator's ceiling; repeat it with spendConfirmation if it is meant."""
 

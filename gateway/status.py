@@ -93,6 +93,7 @@ REASONS: dict[str, Reason] = {
     "OUTCOME_UNKNOWN": Reason(_C.ABORTED, "It is not known yet whether this worked. Please look again later."),
     "CURSOR_INVALID": Reason(_C.INVALID_ARGUMENT, _BAD),
     "CURSOR_EXPIRED": Reason(_C.OUT_OF_RANGE, "Some events are no longer kept. Please read everything anew."),
+    "AUDIENCE_TOO_SMALL": Reason(_C.FAILED_PRECONDITION, "The audience has too few members."),
     "BUDGET_CEILING_EXCEEDED": Reason(_C.FAILED_PRECONDITION, "This would spend more than is allowed."),
     "SPEND_CONFIRMATION_REQUIRED": Reason(_C.FAILED_PRECONDITION, "This spends money and must be confirmed."),
 }

@@ -95,6 +95,10 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
         **_each("find", "update", "switch", "upload_media", "media", "covers", needs=[Capability.ADS]),
         **_each("identities", "authorize_post", "share_post", "report", needs=[Capability.ADS]),
     },
+    interface.Audiences: {
+        **_each("limits", "upload", "create", "find_created", "change", needs=[Capability.AUDIENCES]),
+        **_each("get", "page", "delete", needs=[Capability.AUDIENCES]),
+    },
 }
 """What each method and property of a facet needs, checked in this order. One that is not listed cannot be used."""
 
@@ -130,6 +134,7 @@ class _CheckedProvider:
     engagement: interface.Engagement
     planner: interface.Planner
     ads: interface.Ads
+    audiences: interface.Audiences
 
 
 class _CheckedFacet:

@@ -226,3 +226,28 @@ class AdOperationState(StrEnum):
     DONE = "DONE"
     REFUSED = "REFUSED"
     INDETERMINATE = "INDETERMINATE"
+
+
+class AudienceState(StrEnum):
+    """What callers see of an audience, UNSPECIFIED for a word that is not known: `audiences.state`."""
+
+    UNSPECIFIED = ""
+    COLLECTING = "COLLECTING"
+    SENDING = "SENDING"
+    BUILDING = "BUILDING"
+    ACTIVE = "ACTIVE"
+    TOO_SMALL = "TOO_SMALL"
+    EXPIRED = "EXPIRED"
+    FAILED = "FAILED"
+
+
+class AudienceStep(StrEnum):
+    """How far the members are that an audience is getting, NONE if it gets none: `audiences.step`."""
+
+    NONE = ""
+    GATHERING = "GATHERING"
+    """Members come in."""
+    UPLOADING = "UPLOADING"
+    """All are here: their files go to the vendor."""
+    SUBMITTED = "SUBMITTED"
+    """The vendor is called, or its answer was lost."""

@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.fixtures.highlevel",
     "tests.fixtures.ads",
     "tests.fixtures.business",
+    "tests.fixtures.audiences",
     "tests.fixtures.logs",
     "tests.fixtures.s3",
 ]

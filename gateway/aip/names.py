@@ -78,6 +78,7 @@ AD_ACCOUNT = Pattern("locations/{location}/adAccounts/{ad_account}")
 CAMPAIGN = Pattern("locations/{location}/adAccounts/{ad_account}/campaigns/{campaign}")
 AD_GROUP = Pattern("locations/{location}/adAccounts/{ad_account}/campaigns/{campaign}/adGroups/{ad_group}")
 AD = Pattern("locations/{location}/adAccounts/{ad_account}/campaigns/{campaign}/adGroups/{ad_group}/ads/{ad}")
+AUDIENCE = Pattern("locations/{location}/adAccounts/{ad_account}/audiences/{audience}")
 EVENT = Pattern("locations/{location}/events/{event}")
 API_KEY = Pattern("apiKeys/{api_key}")
 

@@ -11,6 +11,7 @@ from procrastinate import App
 from procrastinate.jobs import Status
 
 from gateway.domain import locations
+from gateway.domain.ads import audience_sending
 from gateway.domain.context import Domain
 from gateway.domain.engagement import sync, sync_steps
 from gateway.domain.events.cursors import RETENTION
@@ -157,6 +158,7 @@ async def orphans(domain: Domain) -> None:
     """Delete stored bytes that belong to no upload, and expire uploads whose bytes are gone."""
     now = domain.clock()
     await upload_sweep.orphans(domain, now)
+    await audience_sending.orphans(domain)
     await upload_sweep.lost(domain, now)
 
 

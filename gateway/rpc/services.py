@@ -14,6 +14,7 @@ from gateway.errors import GatewayUnavailable
 from gateway.rpc.accounts import AccountService
 from gateway.rpc.ads import AdGroupService, AdService, CampaignService
 from gateway.rpc.ads_accounts import AdAccountService, AdReportService
+from gateway.rpc.ads_audiences import AudienceService
 from gateway.rpc.connections import ConnectionService
 from gateway.rpc.engagement import EngagementService
 from gateway.rpc.events import EventService
@@ -35,6 +36,8 @@ from socialgateway.ads.v1 import (
     ad_report_service_pb2_grpc,
     ad_service_pb2,
     ad_service_pb2_grpc,
+    audience_service_pb2,
+    audience_service_pb2_grpc,
     campaign_service_pb2,
     campaign_service_pb2_grpc,
 )
@@ -78,6 +81,7 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "AdGroupService": (ad_group_service_pb2, ad_group_service_pb2_grpc),
     "AdService": (ad_service_pb2, ad_service_pb2_grpc),
     "AdReportService": (ad_report_service_pb2, ad_report_service_pb2_grpc),
+    "AudienceService": (audience_service_pb2, audience_service_pb2_grpc),
     "EventService": (event_service_pb2, event_service_pb2_grpc),
     "WebhookEndpointService": (webhook_endpoint_service_pb2, webhook_endpoint_service_pb2_grpc),
 }
@@ -103,6 +107,7 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: Uploa
         "AdGroupService": AdGroupService(domain, guard),
         "AdService": AdService(domain, guard),
         "AdReportService": AdReportService(domain, guard),
+        "AudienceService": AudienceService(domain, guard, slots),
         "EventService": EventService(domain, guard, feeds),
         "WebhookEndpointService": WebhookEndpointService(domain, guard, feeds),
     }

@@ -27,6 +27,7 @@ from providers.highlevel.records import HighLevelRecords
 from providers.highlevel.webhooks import HighLevelWebhooks
 from providers.http.client import make_clients
 from providers.interface.ads import Ads
+from providers.interface.audiences import Audiences
 from providers.interface.authorization import Authorization
 from providers.interface.videos import Videos
 from providers.models.grants import GrantKind
@@ -58,6 +59,7 @@ class HighLevel:
     client: Client
     videos: Videos = field(default_factory=absent)
     ads: Ads = field(default_factory=absent)
+    audiences: Audiences = field(default_factory=absent)
     authorizations: Mapping[GrantKind, Authorization] = field(default_factory=dict)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE

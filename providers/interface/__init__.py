@@ -7,6 +7,7 @@ Knows no vendor, no storage, no server.
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.ads import Ads
+from providers.interface.audiences import Audiences
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
@@ -21,6 +22,7 @@ __all__ = [
     "Access",
     "Accounts",
     "Ads",
+    "Audiences",
     "Authorization",
     "Engagement",
     "Networks",

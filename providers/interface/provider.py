@@ -10,6 +10,7 @@ from typing import Protocol
 from providers.capabilities import CapabilityTable
 from providers.interface.accounts import Accounts
 from providers.interface.ads import Ads
+from providers.interface.audiences import Audiences
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
@@ -87,6 +88,11 @@ class Provider(Protocol):
     @property
     def ads(self) -> Ads:
         """Paid campaigns."""
+        ...
+
+    @property
+    def audiences(self) -> Audiences:
+        """Lists of people by digests."""
         ...
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
 from providers.interface.ads import Ads
+from providers.interface.audiences import Audiences
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
 from providers.interface.networks import Networks
@@ -49,6 +50,7 @@ class TikTok:
     webhooks: TikTokWebhooks
     engagement: Engagement
     ads: Ads
+    audiences: Audiences
     client: Client
     records: Records = field(default_factory=absent)
     planner: Planner = field(default_factory=absent)
@@ -84,5 +86,6 @@ def build(
         webhooks=TikTokWebhooks(client.config, business.client),
         engagement=business.engagement,
         ads=business.ads,
+        audiences=business.audiences,
         client=client,
     )

@@ -17,7 +17,6 @@ _DAY = timedelta(days=1)
 _DIRECT = frozenset({"direct:file", "direct:pull", "direct:photos"})
 _INBOX = frozenset({"creator_inbox:file", "creator_inbox:pull", "creator_inbox:photos"})
 _ONE = "A grant of TikTok's is one account: {0}"
-_ADS = "TikTok's user API has no {0}; the API for Business has, which is not built yet."
 _BUSINESS = "With a grant of the kind GRANT_KIND_BUSINESS_ACCOUNT. {0}"
 
 TABLE = CapabilityTable(
@@ -72,7 +71,10 @@ TABLE = CapabilityTable(
             Support.PARTIAL,
             "With a grant of the kind GRANT_KIND_ADVERTISER. Manual campaigns only: no Smart+, no apps.",
         ),
-        Capability.AUDIENCES: Cell(Support.NOT_YET, _ADS.format("audiences")),
+        Capability.AUDIENCES: Cell(
+            Support.PARTIAL,
+            "With a grant of the kind GRANT_KIND_ADVERTISER. From files of digests, 1,000 members or more at a time.",
+        ),
     },
     grants={
         "can_read_profile": frozenset({"user.info.basic", "user.info.profile"}),

@@ -15,6 +15,7 @@ from providers.tiktok_business.accounts import BusinessAccounts
 from providers.tiktok_business.ads.facet import MarketingAds
 from providers.tiktok_business.ads.profile import AdvertiserAccounts
 from providers.tiktok_business.advertiser_authorization import AdvertiserAuthorization
+from providers.tiktok_business.audiences import BusinessAudiences
 from providers.tiktok_business.authorization import BusinessAuthorization, RedirectError
 from providers.tiktok_business.client import Client
 from providers.tiktok_business.engagement import BusinessEngagement
@@ -34,6 +35,7 @@ class Business:
     advertiser_authorization: AdvertiserAuthorization
     advertiser_accounts: AdvertiserAccounts
     ads: MarketingAds
+    audiences: BusinessAudiences
     client: Client
 
 
@@ -56,5 +58,6 @@ def build(
         advertiser_authorization=AdvertiserAuthorization(client, clock, redirect_error),
         advertiser_accounts=AdvertiserAccounts(client),
         ads=MarketingAds(client),
+        audiences=BusinessAudiences(client),
         client=client,
     )

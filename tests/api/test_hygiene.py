@@ -15,6 +15,7 @@ READS = ("Get", "BatchGet", "List", "Query", "Watch", "Stream")
 # Changing methods whose comment says why they need no request_id.
 WITHOUT_REQUEST_ID = {
     "UploadService.WriteUpload",
+    "AudienceService.AppendAudienceMembers",
     "PostService.RefreshPost",
     "EngagementService.LikeComment",
     "EngagementService.UnlikeComment",
@@ -47,6 +48,7 @@ def test_the_contract_is_read() -> None:
         "AdAccount",
         "AdGroup",
         "AdReport",
+        "Audience",
         "Campaign",
         "Connection",
         "Engagement",

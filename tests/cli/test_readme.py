@@ -13,7 +13,7 @@ from tests.cli.test_serve import line, process
 from tests.fixtures.settings import KEY
 
 ROOT = Path(__file__).parents[2]
-DOCS = ("operations", "settings", "errors", "providers", "architecture")
+DOCS = ("audiences", "operations", "settings", "errors", "providers", "architecture")
 TOP = ("README", "CONTRIBUTING", "CHANGELOG")
 PAGES = [*(ROOT / f"{name}.md" for name in TOP), *(ROOT / "docs" / f"{name}.md" for name in DOCS)]
 

@@ -88,9 +88,9 @@ def test_every_promise_is_shown(provider: str) -> None:
 def test_a_promise_that_nothing_shows_is_seen() -> None:
     """The check above fails for a table that promises a capability without a contract test."""
     table = table_of("tiktok")
-    more = replace(table, cells={**table.cells, Capability.AUDIENCES: Cell(Support.FULL)})
+    more = replace(table, cells={**table.cells, Capability.PLANNER_LABELS: Cell(Support.FULL)})
 
-    assert {Capability.AUDIENCES} == unbacked("tiktok", more)
+    assert {Capability.PLANNER_LABELS} == unbacked("tiktok", more)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

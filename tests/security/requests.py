@@ -24,9 +24,10 @@ from providers.models.ads import (
     Targeting,
 )
 from socialgateway.v1 import account_pb2, post_pb2
-from storage import ad_accounts, ads, engagement_syncs, imports
+from storage import ad_accounts, ads, audiences, engagement_syncs, imports
 from storage.ad_accounts import AdAccountRow
 from storage.ads import AdRow
+from storage.audiences import AudienceRow
 from storage.engagement_syncs import SyncRow
 from storage.imports import ImportRow
 from storage.states import AdLevel, DeliveryState, ImportState, SyncState
@@ -39,6 +40,7 @@ from tests.security.recorded import RecordedGateway
 ABSENT = "absent"
 VIDEO_ID = 7602997517160123666
 SYNC_ID = "s1"
+AUDIENCE_ID = "au1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ async def _advertised(recorded: RecordedGateway, connection: str) -> None:
         await ads.insert(tx, _failed(now, AdLevel.CAMPAIGN, CampaignSpec("c", "TRAFFIC"), "c1"))
         await ads.insert(tx, _failed(now, AdLevel.AD_GROUP, GROUP, "c1", "g1"))
         await ads.insert(tx, _failed(now, AdLevel.AD, AD_SPEC, "c1", "g1", "a1"))
+        own: dict[str, Any] = {"location": "l1", "id": AUDIENCE_ID, "ad_account": "aa1", "display_name": "theirs"}
+        await audiences.insert(tx, AudienceRow(**own, create_time=now, update_time=now))
 
 
 def _failed(now: datetime, level: AdLevel, spec: Spec, *ids: str) -> AdRow:
@@ -175,6 +179,7 @@ AD_ACCOUNT = f"{PARENT}/adAccounts/{{ad_account}}"
 CAMPAIGN = f"{AD_ACCOUNT}/campaigns/{{campaign}}"
 AD_GROUP = f"{CAMPAIGN}/adGroups/{{ad_group}}"
 AD = f"{AD_GROUP}/ads/{{ad}}"
+AUDIENCE = f"{AD_ACCOUNT}/audiences/{AUDIENCE_ID}"
 NEW_CAMPAIGN = {"display_name": "theirs", "objective": "TRAFFIC"}
 NEW_AD_GROUP = {
     "display_name": "theirs",
@@ -191,6 +196,11 @@ VALUES: dict[str, dict[str, Any]] = {
     "AccountService/GetAccount": {"name": ACCOUNT, "max_staleness": NOW},
     "AccountService/GetCreatorInfo": {"name": f"{ACCOUNT}/creatorInfo", "max_staleness": NOW},
     "AccountService/ListAccounts": {"parent": PARENT},
+    "AudienceService/AppendAudienceMembers": {"name": AUDIENCE, "members": [{"email": "ab" * 32}]},
+    "AudienceService/CreateAudience": {"parent": AD_ACCOUNT, "audience": {"display_name": "theirs"}},
+    "AudienceService/DeleteAudience": {"name": AUDIENCE},
+    "AudienceService/GetAudience": {"name": AUDIENCE},
+    "AudienceService/ListAudiences": {"parent": AD_ACCOUNT},
     "AdAccountService/GetAdAccount": {"name": AD_ACCOUNT},
     "AdAccountService/ListAdAccounts": {"parent": PARENT},
     "AdAccountService/ListAdIdentities": {"parent": AD_ACCOUNT},

@@ -24,7 +24,7 @@ from tests.rpc.serving import AUTH, serving
 
 CANARY = "act.canary-3kZ2cBzqkU3Xxpn5Qm!4721.va"
 MODULES = (
-    *(f"socialgateway.ads.v1.{noun}" for noun in ("ad", "ad_account", "ad_group", "ad_report", "campaign")),
+    *(f"socialgateway.ads.v1.{noun}" for noun in ("ad", "ad_account", "ad_group", "ad_report", "audience", "campaign")),
     *(
         f"socialgateway.v1.{noun}"
         for noun in (

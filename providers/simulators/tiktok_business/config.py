@@ -44,6 +44,9 @@ class SimulatorConfig(config.SimulatorConfig):
     profile_needs_stats: bool = False
     # How many days the daily values are behind.
     days_behind: int = 2
+    # How long the members of an audience are matched, which takes TikTok a day or two, and how many of them are found.
+    matching_seconds: float = 60
+    match_rate: float = 1.0
     # How long the review of an ad takes, and until an uploaded video can be used.
     review_seconds: float = 3_600
     transcoding_seconds: float = 60

@@ -13,6 +13,7 @@ from providers.simulators.tiktok_business.accounts import SimAccount, SimComment
 from providers.simulators.tiktok_business.config import SCOPES, SimulatorConfig
 from providers.simulators.tiktok_business.grants import Grants
 from providers.simulators.tiktok_business.limits import Windows
+from providers.simulators.tiktok_business.marketing.audiences import AudienceBook
 from providers.simulators.tiktok_business.marketing.state import Marketing
 from providers.simulators.tiktok_business.webhooks import WebhookSender
 
@@ -36,6 +37,7 @@ class Vendor(state.Vendor):
         self.app_windows = Windows(self.config)
         self.marketing = Marketing(self.config, self.entropy, self.now)
         self.subscriptions: dict[str, str] = {}
+        self.audiences = AudienceBook(self.config.matching_seconds, self.config.match_rate, self.entropy)
         # The only posts whose comments are told; none: all.
         self.told_posts: list[str] = []
         # What was written through the API, in order: the tests' proof that nothing was written twice.

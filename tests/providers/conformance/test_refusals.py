@@ -63,6 +63,7 @@ CALLS: Mapping[Capability, Call] = {
     Capability.COMMENT_DELETE: lambda it, access: it.engagement.delete_comment(access, ACCOUNT, "1"),
     Capability.WEBHOOKS: lambda it, _: it.webhooks.parse(b"{}"),
     Capability.ADS: lambda it, access: it.ads.ad_accounts(access),
+    Capability.AUDIENCES: lambda it, access: it.audiences.page(access, "1"),
 }
 """A call that needs the capability. The other capabilities have no call yet; a new facet adds its rows here."""
 

@@ -43,10 +43,11 @@ _BUSINESS_ONLY = {
         Capability.COMMENT_HIDE,
         Capability.COMMENT_DELETE,
         Capability.ADS,
+        Capability.AUDIENCES,
     )
 }
 USER_TABLE = replace(TABLE, cells={**TABLE.cells, **_BUSINESS_ONLY})
-"""What of the table a user's grant can do; the rest is proved with the grant of an account holder."""
+"""What of the table a user's grant can do; the rest is proved with the grants of account holders and advertisers."""
 
 
 class Simulated(Harness):

@@ -44,10 +44,9 @@ from tests.providers.conformance.harness import Harness
 from tests.providers.faking import NOW, VERIFIER, Line, Renewing
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
+_ADVERTISED = (Capability.ADS, Capability.AUDIENCES)
 _NOT_ADS = Cell(Support.NOT_YET, "Through the grant of an advertiser there are ads only.")
-ADS_TABLE = replace(
-    TABLE, cells={each: TABLE.cells[each] if each is Capability.ADS else _NOT_ADS for each in Capability}
-)
+ADS_TABLE = replace(TABLE, cells={each: TABLE.cells[each] if each in _ADVERTISED else _NOT_ADS for each in Capability})
 """What of TikTok's table the grant of an advertiser can do; how it is obtained is tested beside the contract."""
 
 
@@ -70,6 +69,8 @@ class Advertising(Harness):
         "switch": "campaign.status",
         "upload": "video.upload",
         "report": "report.get",
+        "audience": "audience.create",
+        "audiences": "audience.list",
     }
     refusals: ClassVar = {
         "rate": {"kind": "error", "code": "40100", "message": "App 7 reaches the QPS limit 10, current QPS is 11"},
@@ -91,6 +92,16 @@ class Advertising(Harness):
     def marketing(self) -> Any:
         """What the simulator knows of ads."""
         return self.sandbox.vendor.marketing
+
+    @property
+    def advertiser(self) -> str:
+        """The id of the first ad account."""
+        found: str = next(iter(self.marketing.advertisers))
+        return found
+
+    def match(self) -> None:
+        """Let time pass until the members of audiences are matched."""
+        self.sandbox.vendor.advance_clock(self.sandbox.vendor.config.matching_seconds)
 
     def count(self) -> int:
         """Return how many nodes were ever created."""

@@ -36,7 +36,10 @@ _OTHERS_ONLY = {
         each: Cell(Support.IMPOSSIBLE, "TikTok for Business fetches all media itself, and has no call that stops it.")
         for each in (Capability.POST_VIDEO_UPLOAD, Capability.POST_CANCEL)
     },
-    Capability.ADS: Cell(Support.IMPOSSIBLE, "Ad accounts are reached with the grant of an advertiser."),
+    **{
+        each: Cell(Support.IMPOSSIBLE, "Ad accounts are reached with the grant of an advertiser.")
+        for each in (Capability.ADS, Capability.AUDIENCES)
+    },
 }
 BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_OTHERS_ONLY})
 """What of TikTok's table the grant of an account holder can do."""
@@ -184,5 +187,5 @@ async def simulated() -> AsyncIterator[Simulated]:
 
 SETUPS = (
     Setup("tiktok-business", BUSINESS_TABLE, frozenset(Power) - {Power.WEBHOOKS}, simulated),
-    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.MONEY}), advertising),
+    Setup("tiktok-ads", ADS_TABLE, frozenset({Power.FAULTS, Power.MONEY, Power.TIME}), advertising),
 )

@@ -45,6 +45,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CURSOR_EXPIRED: _ClassVar[ErrorReason]
     BUDGET_CEILING_EXCEEDED: _ClassVar[ErrorReason]
     SPEND_CONFIRMATION_REQUIRED: _ClassVar[ErrorReason]
+    AUDIENCE_TOO_SMALL: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INTERNAL: ErrorReason
 FIELD_INVALID: ErrorReason
@@ -84,3 +85,4 @@ CURSOR_INVALID: ErrorReason
 CURSOR_EXPIRED: ErrorReason
 BUDGET_CEILING_EXCEEDED: ErrorReason
 SPEND_CONFIRMATION_REQUIRED: ErrorReason
+AUDIENCE_TOO_SMALL: ErrorReason

@@ -8,7 +8,16 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.tiktok_business.ads import ads, files, identities, oauth, reports, switches, tree
+from providers.simulators.tiktok_business.ads import (
+    ads,
+    audience_calls,
+    files,
+    identities,
+    oauth,
+    reports,
+    switches,
+    tree,
+)
 
 ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Response]]]] = {
     ("POST", "/oauth2/access_token/"): ("advertiser.token", oauth.token),
@@ -44,4 +53,10 @@ ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Respon
     ("POST", "/tt_video/authorize/"): ("spark.authorize", identities.authorize),
     ("GET", "/tt_video/info/"): ("spark.info", identities.post_info),
     ("GET", "/report/integrated/get/"): ("report.get", reports.integrated),
+    ("POST", "/dmp/custom_audience/file/upload/"): ("audience.upload", audience_calls.upload),
+    ("POST", "/dmp/custom_audience/create/"): ("audience.create", audience_calls.create),
+    ("POST", "/dmp/custom_audience/update/"): ("audience.update", audience_calls.update),
+    ("GET", "/dmp/custom_audience/get/"): ("audience.get", audience_calls.show),
+    ("GET", "/dmp/custom_audience/list/"): ("audience.list", audience_calls.listing),
+    ("POST", "/dmp/custom_audience/delete/"): ("audience.delete", audience_calls.delete),
 }
