@@ -43,6 +43,7 @@ class Power(Enum):
     FAULTS = "the vendor cannot be told to fail"
     CONSENT = "the vendor's consent page cannot be completed"
     TIME = "the vendor's time cannot be moved"
+    RENEWAL = "tokens are not renewed here"
     POSTS = "nothing may be posted here"
     VIDEOS = "the account's videos cannot be chosen"
     WEBHOOKS = "no delivery can be signed here"

@@ -129,7 +129,7 @@ async def test_a_read_is_never_in_doubt(harness: Any, how: str) -> None:
     assert_silent(caught.value, access.grant.access_token)
 
 
-@needs(Power.TIME)
+@needs(Power.TIME, Power.RENEWAL)
 async def test_a_refused_token_is_renewed_once(harness: Any) -> None:
     """After the vendor refuses the token, the call is made once more with a newer one."""
     access = await harness.access()
@@ -143,7 +143,7 @@ async def test_a_refused_token_is_renewed_once(harness: Any) -> None:
     assert (2, 1, 2) == (after[0] - before[0], after[1] - before[1], access.version)
 
 
-@needs(Power.TIME)
+@needs(Power.TIME, Power.RENEWAL)
 async def test_a_second_refusal_is_the_end(harness: Any) -> None:
     """If the newer token is refused too, the error is raised; there is no third call."""
 

@@ -205,7 +205,7 @@ async def simulated(version: str) -> AsyncIterator[Simulated]:
         yield Simulated(sandbox)
 
 
-POWERS = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS, Power.WEBHOOKS})
+POWERS = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.RENEWAL, Power.POSTS, Power.WEBHOOKS})
 SETUPS = tuple(
     Setup(f"highlevel-{version}", table_of(read({"api_version": version})), POWERS, partial(simulated, version))
     for version in (V2, V3)
