@@ -176,7 +176,7 @@ class Endless(RawIOBase):
         return 0
 
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        """Give the next bytes."""
+        """Return the next bytes."""
         while self._left and len(self._rest) < len(buffer):
             self._left -= 1
             self._rest += b"A,canary%d@example.com,\n" % self._left

@@ -21,17 +21,16 @@ DEBIAN_GOCODE = Path("/usr/share/gocode")
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language as docs/clients.md calls it, the programs that make its stubs, and those that run its example."""
+    """A language as docs/clients.md calls it, and the programs that make its stubs."""
 
     title: str
     makes: tuple[str, ...]
-    runs: tuple[str, ...] = ()
 
 
 LANGUAGES = {
-    "python": Language("Python", ("python3",), ("python3",)),
-    "go": Language("Go", ("protoc", "protoc-gen-go", "protoc-gen-go-grpc"), ("go",)),
-    "ruby": Language("Ruby", ("protoc", "grpc_ruby_plugin"), ("ruby",)),
+    "python": Language("Python", ("python3",)),
+    "go": Language("Go", ("protoc", "protoc-gen-go", "protoc-gen-go-grpc")),
+    "ruby": Language("Ruby", ("protoc", "grpc_ruby_plugin")),
     "java": Language("Java", ("protoc", "grpc_java_plugin")),
     "php": Language("PHP", ("protoc", "grpc_php_plugin")),
     "cpp": Language("C++", ("protoc", "grpc_cpp_plugin")),

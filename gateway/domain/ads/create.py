@@ -19,7 +19,7 @@ from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import keep_own
 from gateway.errors import DomainError, GatewayUnavailable, OutcomeUnknown
 from gateway.failpoints import reach
-from providers.errors import Ambiguous, ContractBroken, ProviderError
+from providers.errors import Ambiguous, ContractBroken, Permanence, ProviderError
 from providers.models.ads import AdNode, Difference, Spec, Switch
 from storage import ad_operations, ads
 from storage.ads import AdRow
@@ -286,4 +286,4 @@ def is_temporary(error: ProviderError | DomainError) -> bool:
     """Return whether the same work may succeed later."""
     if isinstance(error, DomainError):
         return isinstance(error, GatewayUnavailable)
-    return error.permanence.name != "PERMANENT"
+    return error.permanence is not Permanence.PERMANENT
