@@ -66,7 +66,8 @@ async def create(
     target = replace(above, chain=(*above.chain, _row(domain, above, new)))
     _check(target, new)
     if validate_only:
-        return replace_id(target.row)
+        # Without an id: it was only checked.
+        return target.with_values(id="", state=DeliveryState.PAUSED).row
     if new.source is not None:
         target = await _with_creative(target, new.source)
     write = await _begin(target, new, key, agency=agency)
@@ -76,11 +77,6 @@ async def create(
         # The bytes are sent, and waited for, in the background.
         return target.row
     return await domain.tokens.guard(writes.finished(write, _send(write, key)))
-
-
-def replace_id(row: AdRow) -> AdRow:
-    """Return the row without an id: it was only checked."""
-    return AdRow(**{**row.model_dump(), "id": "", "state": DeliveryState.PAUSED})
 
 
 async def _earlier(domain: Domain, location: str, operation: str) -> AdRow:
@@ -116,8 +112,7 @@ def _check(target: Target, new: NewAd) -> None:
 async def _with_creative(target: Target, source: Source) -> Target:
     """Return the ad with the post that it shows, authorized; an upload is looked at only."""
     spec = await creatives.resolve(target, specs.load(target.row.level, target.row.spec), source)
-    row = AdRow(**{**target.row.model_dump(), "spec": specs.dump(spec)})
-    return replace(target, chain=(*target.chain[:-1], row))
+    return target.with_values(spec=specs.dump(spec))
 
 
 async def _begin(target: Target, new: NewAd, key: RequestKey | None, *, agency: str) -> Write | str:
@@ -213,8 +208,7 @@ async def _find(write: Write, id: str = "") -> AdNode | None:
     """Return what was created, by its id if it is known, else by the key."""
     target, id = write.target, id or write.operation.payload.get(CREATED, "")
     if id:
-        row = AdRow(**{**target.row.model_dump(), "provider_id": id})
-        return await tree.read_node(replace(target, chain=(*target.chain[:-1], row)))
+        return await tree.read_node(target.with_values(provider_id=id))
     spec = specs.load(target.row.level, target.row.spec)
     return await target.facet.find_created(
         target.access, target.vendor_account, spec, parents=target.parents, key=write.key
@@ -279,7 +273,7 @@ async def _ready(write: Write) -> Write | None:
         return None
     async with write.domain.db.transaction() as tx:
         row = await ads.change(tx, target.row, write.domain.clock(), spec=specs.dump(spec))
-    return None if row is None else replace(write, target=replace(target, chain=(*target.chain[:-1], row)))
+    return None if row is None else replace(write, target=target.with_row(row))
 
 
 def is_temporary(error: ProviderError | DomainError) -> bool:

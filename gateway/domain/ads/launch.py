@@ -106,7 +106,7 @@ async def _begin(found: Stakes, key: RequestKey | None, *, agency: str) -> Write
         await ad_operations.insert(tx, operation)
         claimed = await ads.get(tx, location, target.row.id)
     reach("ads.after-commit.INTENT")
-    return Write(operation, replace(target, chain=(*target.chain[:-1], claimed)))
+    return Write(operation, target.with_row(claimed))
 
 
 async def _send(write: Write, key: RequestKey | None) -> AdRow:

@@ -4,7 +4,6 @@ Owns that a pause waits for nothing, and that it stops a launch that is under wa
 """
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -68,7 +67,7 @@ async def _begin_pause(target: Target, key: RequestKey | None, *, agency: str) -
         changed = await ads.write(tx, row, domain.clock(), error=None)
         await ad_operations.insert(tx, operation)
     reach("ads.after-commit.INTENT")
-    return Write(operation, replace(target, chain=(*target.chain[:-1], changed)))
+    return Write(operation, target.with_row(changed))
 
 
 async def _stop_launch(domain: Domain, tx: Transaction, row: AdRow) -> None:

@@ -4,7 +4,7 @@ Owns names and chains of parents, and which news get a new etag or an event. Mak
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,6 +89,14 @@ class Target:
     def parents(self) -> AdParents:
         """What is above the lowest row, as providers know it."""
         return parents_of(self.chain[:-1])
+
+    def with_row(self, row: AdRow) -> "Target":
+        """Return the same with another lowest row."""
+        return replace(self, chain=(*self.chain[:-1], row))
+
+    def with_values(self, **values: Any) -> "Target":
+        """Return the same with a copy of its lowest row that has other values, and stores nothing."""
+        return self.with_row(AdRow(**{**self.row.model_dump(), **values}))
 
 
 def parents_of(above: tuple[AdRow, ...]) -> AdParents:

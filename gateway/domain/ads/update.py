@@ -73,7 +73,7 @@ async def update(
     target.facet.check(account, after, parents=target.parents, now=domain.clock(), before=before)
     _check_spending(target, before, after, change)
     if validate_only or after == before:
-        return AdRow(**{**target.row.model_dump(), "spec": specs.dump(after), "display_name": after.name})
+        return target.with_values(spec=specs.dump(after), display_name=after.name).row
     payload = {BEFORE: specs.dump(before), AFTER: specs.dump(after), TAG: node.tag}
     write = await writes.begin(target, AdOperationKind.UPDATE, payload, key, agency=agency)
     if isinstance(write, str):
@@ -104,7 +104,7 @@ async def current(target: Target) -> tuple[Target, AdNode]:
     if node.spec is None:
         text = "The vendor has a kind of it that cannot be described here."
         raise OptionUnsupported(text, metadata={"field": "name"})
-    return replace(target, chain=(*target.chain[:-1], row)), node
+    return target.with_row(row), node
 
 
 def _check_spending(target: Target, before: Spec, after: Spec, change: Change) -> None:

@@ -95,7 +95,7 @@ async def begin(
             raise EtagMismatch(resource=tree.name_of(row))
         await ad_operations.insert(tx, operation)
     reach("ads.after-commit.INTENT")
-    return Write(operation, replace(target, chain=(*target.chain[:-1], changed)))
+    return Write(operation, target.with_row(changed))
 
 
 async def sent(write: Write) -> Write:
