@@ -9,13 +9,11 @@ from dataclasses import replace
 from decimal import Decimal
 from hashlib import md5, sha256
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from providers.capabilities import Capability, Cell, Support
 from providers.checked import checked
-from providers.interface import Authorization
 from providers.models.ads import (
     AdAccount,
     AdBudget,
@@ -34,16 +32,15 @@ from providers.models.ads import (
     Targeting,
     UploadedVideo,
 )
-from providers.models.grants import ConsentRequest, GrantKind
+from providers.models.grants import GrantKind
 from providers.simulators.tiktok_business import SimulatorConfig, create_app
 from providers.tiktok import build
 from providers.tiktok.capabilities import TABLE
-from tests.fixtures.consent import decide
 from tests.providers import faking
 from tests.providers.conformance.harness import Harness
-from tests.providers.faking import NOW, VERIFIER, Line, Renewing
+from tests.providers.faking import NOW, Line
+from tests.providers.tiktok_business.sandbox import REDIRECT, Sandbox
 
-REDIRECT = "https://gateway.example/oauth/tiktok/callback"
 _ADVERTISED = (Capability.ADS, Capability.AUDIENCES)
 _NOT_ADS = Cell(Support.NOT_YET, "Through the grant of an advertiser there are ads only.")
 ADS_TABLE = replace(TABLE, cells={each: TABLE.cells[each] if each in _ADVERTISED else _NOT_ADS for each in Capability})
@@ -171,31 +168,6 @@ class Advertising(Harness):
         return found
 
 
-class AdsSandbox:
-    """A provider, the simulated vendor behind it, and a browser, for advertisers."""
-
-    def __init__(self, provider: Any, vendor: Any, browser: httpx.AsyncClient, line: Line) -> None:
-        self.provider, self.vendor, self.browser, self.line = provider, vendor, browser, line
-
-    @property
-    def authorization(self) -> Authorization:
-        """The grants of advertisers."""
-        found: Authorization = self.provider.authorizations[GrantKind.ADVERTISER]
-        return found
-
-    async def code(self, *scopes: str) -> str:
-        """Complete the consent page; return the code."""
-        asked = ConsentRequest("st", VERIFIER, REDIRECT, self.authorization.scopes)
-        back = await decide(self.browser, self.authorization.consent_uri(asked), scopes=scopes or None)
-        return parse_qs(urlsplit(back).query)["code"][0]
-
-    async def connect(self, *scopes: str) -> Renewing:
-        """Connect the advertiser."""
-        code = await self.code(*scopes)
-        grant = await self.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
-        return Renewing(self.authorization, grant)
-
-
 @asynccontextmanager
 async def advertising(**more: Any) -> AsyncIterator[Advertising]:
     """Yield the harness over a new simulator without rate limits."""
@@ -206,5 +178,5 @@ async def advertising(**more: Any) -> AsyncIterator[Advertising]:
     settings = {"business_app_id": config.client_key, "business_secret": config.client_secret}
     provider = build(settings, clock=vendor.now, transport=line)
     async with httpx.AsyncClient(transport=transport) as browser:
-        yield Advertising(AdsSandbox(provider, vendor, browser, line))
+        yield Advertising(Sandbox(provider, vendor, browser, line, GrantKind.ADVERTISER))
     await provider.close()

@@ -6,31 +6,29 @@ Owns the mapping from the steps of a provider to the simulator's operations, for
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from providers.capabilities import Capability, Cell, Support
 from providers.checked import checked
-from providers.interface import Authorization, Provider
+from providers.interface import Provider
 from providers.models.accounts import PrivacyLevel
 from providers.models.engagement import AccountRef
-from providers.models.grants import ConsentRequest, GrantKind
+from providers.models.grants import GrantKind
 from providers.models.publishing import Photos, PostMode, PostOptions, PublishRequest, VideoLink
-from providers.simulators.tiktok_business import Fault, SimulatorConfig, Vendor, create_app
-from providers.tiktok import TikTok, build
+from providers.simulators.tiktok_business import Fault, SimulatorConfig, create_app
+from providers.tiktok import build
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok_business.capabilities import OPTIONAL_SCOPES, PLATFORM, SCOPES
-from tests.fixtures.consent import decide
 from tests.providers.conformance.harness import ONLY_ME, PHOTO_URIS, VIDEO_URI, Harness, Power, Setup
-from tests.providers.faking import NOW, VERIFIER, Line, Renewing
+from tests.providers.faking import NOW, Line, Renewing
 from tests.providers.tiktok_business.ads_harness import ADS_TABLE, advertising
+from tests.providers.tiktok_business.sandbox import REDIRECT, Sandbox
 
 PUBLIC = PostOptions(privacy_level=PrivacyLevel.PUBLIC)
-REDIRECT = "https://gateway.example/oauth/tiktok/callback"
 _OTHERS_ONLY = {
     **{
         each: Cell(Support.IMPOSSIBLE, "TikTok for Business fetches all media itself, and has no call that stops it.")
@@ -43,33 +41,6 @@ _OTHERS_ONLY = {
 }
 BUSINESS_TABLE = replace(TABLE, cells={**TABLE.cells, **_OTHERS_ONLY})
 """What of TikTok's table the grant of an account holder can do."""
-
-
-@dataclass
-class Sandbox:
-    """A provider, the simulated vendor behind it, and a browser."""
-
-    provider: TikTok
-    vendor: Vendor
-    browser: httpx.AsyncClient
-    line: Line
-
-    @property
-    def authorization(self) -> Authorization:
-        """The grants of account holders."""
-        return self.provider.authorizations[GrantKind.BUSINESS_ACCOUNT]
-
-    async def code(self, *scopes: str) -> str:
-        """Complete the consent page; return the code."""
-        asked = ConsentRequest("st", VERIFIER, REDIRECT, self.authorization.scopes)
-        back = await decide(self.browser, self.authorization.consent_uri(asked), scopes=scopes or None)
-        return parse_qs(urlsplit(back).query)["code"][0]
-
-    async def connect(self, *scopes: str) -> Renewing:
-        """Connect the account."""
-        code = await self.code(*scopes)
-        grant = await self.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
-        return Renewing(self.authorization, grant)
 
 
 def _body(data: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +152,7 @@ async def simulated() -> AsyncIterator[Simulated]:
     }
     provider = build(settings, clock=lambda: NOW, transport=line)
     async with httpx.AsyncClient(transport=transport) as browser:
-        yield Simulated(Sandbox(provider, app.state.vendor, browser, line))
+        yield Simulated(Sandbox(provider, app.state.vendor, browser, line, GrantKind.BUSINESS_ACCOUNT))
     await provider.close()
 
 

@@ -28,7 +28,8 @@ from providers.tiktok_business.ads.capabilities import SCOPES, expanded
 from tests.fixtures.consent import decide, query_of
 from tests.providers.conformance.harness import assert_silent
 from tests.providers.faking import NOW, VERIFIER
-from tests.providers.tiktok_business.ads_harness import REDIRECT, advertising
+from tests.providers.tiktok_business.ads_harness import advertising
+from tests.providers.tiktok_business.sandbox import REDIRECT
 from tests.providers.tiktok_business.support import SETTINGS, AdsAccess, tiktok
 
 SECRET: Any = SETTINGS["business_secret"]
