@@ -8,6 +8,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -41,10 +42,20 @@ LANGUAGES = {
 
 def need(programs: tuple[str, ...]) -> None:
     """Skip the test if a program is not installed; in CI that is a failure."""
-    missing = [program for program in programs if not shutil.which(program, path=PATH)]
-    if missing:
-        text = f"{', '.join(missing).upper()} IS NOT INSTALLED and was NOT tested with: .ci/client-tools installs it"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(text)
+    if missing := [program for program in programs if not shutil.which(program, path=PATH)]:
+        not_tested(", ".join(missing))
+
+
+def need_files(folder: Path) -> None:
+    """Skip the test if the libraries of a language are not installed; in CI that is a failure."""
+    if not folder.exists():
+        not_tested(str(folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder))
+
+
+def not_tested(what: str) -> NoReturn:
+    """Say loudly what is missing."""
+    text = f"{what.upper()} IS NOT INSTALLED and was NOT tested with: .ci/client-tools and .ci/node-packages install it"
+    (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(text)
 
 
 def commands() -> dict[str, str]:

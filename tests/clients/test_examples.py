@@ -11,7 +11,7 @@ import pytest
 from gateway.demo import consent, video
 from gateway.demo.sandbox import Sandbox, running_sandbox
 from tests.clients import proxy
-from tests.clients.languages import DEBIAN_GOCODE, LANGUAGES, NODE_MODULES, ROOT, need
+from tests.clients.languages import DEBIAN_GOCODE, LANGUAGES, NODE_MODULES, ROOT, need, need_files
 from tests.clients.test_stubs import make_stubs
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300), pytest.mark.xdist_group("examples")]
@@ -52,8 +52,7 @@ def ruby(folder: Path) -> tuple[list[str], dict[str, str]]:
 
 def node(folder: Path) -> tuple[list[str], dict[str, str]]:
     """Return the command of the example in Node, which reads the contract as it is."""
-    if not NODE_MODULES.exists():
-        need(("the npm packages of examples/node",))
+    need_files(NODE_MODULES)
     shutil.copy(ROOT / "examples" / "node" / "main.mjs", folder)
     (folder / "node_modules").symlink_to(NODE_MODULES)
     return ["node", str(folder / "main.mjs")], {"PROTOS": str(ROOT / "protos")}
@@ -101,8 +100,7 @@ def test_an_example_publishes_once_over_connections_that_break(
 def test_the_example_in_go_compiles(tmp_path: Path) -> None:
     """The example compiles with Debian's packages; their grpc 1.33 cannot marshal what today's compiler generates."""
     need(("go",))
-    if not DEBIAN_GOCODE.exists():
-        need(("the Go packages of Debian",))
+    need_files(DEBIAN_GOCODE)
     stubs(tmp_path, "go")
     shutil.copytree(tmp_path / "gen", tmp_path / "go" / "src" / MODULE)
     settings = {
