@@ -30,6 +30,9 @@ from tests.fixtures.settings import KEY, RING
 from tests.fixtures.waiting import until
 
 LOCATION = "locations/chaos"
+PATIENCE_SECONDS = 120.0
+"""How long a start, or a call that may start the process that looks into media, may take beside three other suites."""
+
 FINAL = {post_pb2.Post.PUBLISHED, post_pb2.Post.FAILED, post_pb2.Post.INDETERMINATE, post_pb2.Post.CANCELLED}
 
 
@@ -101,7 +104,7 @@ class Gateway:
             return False
 
         try:
-            await until(serves, 60)
+            await until(serves, PATIENCE_SECONDS)
         except AssertionError:
             raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}") from None
 
@@ -196,7 +199,7 @@ async def create_post(gateway: Gateway, request: post_service_pb2.CreatePostRequ
     """Create a post, find it made by an earlier call, or lose the process over it; return its name."""
     async with gateway.client() as client:
         try:
-            await client.posts.CreatePost(request, timeout=20)
+            await client.posts.CreatePost(request, timeout=PATIENCE_SECONDS)
         except grpc.aio.AioRpcError as error:
             if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ALREADY_EXISTS):
                 raise
