@@ -62,12 +62,13 @@ class Gateway:
         log = (self.folder / "gateway.log").open("ab")
         command = (sys.executable, *self.program, "serve", *self.options)
         self.process = await asyncio.create_subprocess_exec(
-            *command, env=self._environment(failpoint), stdout=log, stderr=log
+            *command, env=self.environment(failpoint), stdout=log, stderr=log
         )
         log.close()
         await self._until_serving()
 
-    def _environment(self, failpoint: str) -> dict[str, str]:
+    def environment(self, failpoint: str = "") -> dict[str, str]:
+        """Return the environment of the process: the settings that tests share, then its own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         return {
             **kept,
