@@ -28,6 +28,7 @@ from gateway.errors import (
     StateForbids,
     StorageFull,
 )
+from gateway.failpoints import reach
 from providers.models.audiences import AudienceLimits
 from storage import audiences
 from storage.audiences import AudiencePartRow, AudienceRow
@@ -153,6 +154,7 @@ class _Writer:
             )
         if done is None:
             raise Conflict(resource=self._place.name)
+        reach("audiences.after-commit.UPLOADING")
         return done
 
     async def flush(self) -> None:
@@ -163,6 +165,7 @@ class _Writer:
         domain, row = self._domain, self._row
         key = f"{PLACE}/{row.location}/{row.id}/{row.gathered}-{domain.new_id()}"
         await self._put(key, data)
+        reach("audiences.before-commit.part")
         part = AudiencePartRow(
             location=row.location, audience=row.id, first=row.gathered, members=members, size=len(data), key=key
         )
@@ -172,6 +175,7 @@ class _Writer:
             await domain.blobs.delete([key])
             raise Conflict("Another stream adds members.", resource=self._place.name)
         self._row = added
+        reach("audiences.after-commit.part")
 
     async def _put(self, key: str, data: bytearray) -> None:
         try:

@@ -19,6 +19,7 @@ from gateway.domain.ads.audiences import Target
 from gateway.domain.concurrency import Superseded, backoff, take_turns
 from gateway.domain.context import Domain
 from gateway.errors import DomainError
+from gateway.failpoints import reach
 from providers.errors import Ambiguous, ContentRefused, ContractBroken, NotFound, ProviderError, UploadGone
 from providers.models.audiences import Audience, MembersAction, MembersFile
 from storage import ad_accounts, audiences
@@ -134,6 +135,7 @@ async def _upload(target: Target, number: int, parts: Sequence[AudiencePartRow])
         signature.update(block)
     file = MembersFile(len(HEADER) + sum(part.size for part in parts), signature.hexdigest())
     path = await target.facet.upload(target.access, target.account.provider_ad_account_id, file, body)
+    reach("audiences.after-call.upload")
     async with domain.db.transaction() as tx:
         stored = AudienceFileRow(location=row.location, audience=row.id, number=number, path=path)
         await _change(target, tx, due_at=domain.clock(), tries=0, error=None)
@@ -145,12 +147,14 @@ async def _submit(target: Target, paths: list[str]) -> None:
     domain, row, now = target.domain, target.row, target.domain.clock()
     async with domain.db.transaction() as tx:
         row = await _change(target, tx, step=AudienceStep.SUBMITTED, submit_time=now, due_at=now + LEASE)
+    reach("audiences.after-commit.SUBMITTED")
     target = Target(domain, target.account, row, until=now + LATEST)
     try:
         id = await _call(target, paths)
     except ProviderError as error:
         await _submission_failed(target, error)
     else:
+        reach("audiences.after-call.submit")
         await _taken(target, id)
 
 
@@ -206,6 +210,7 @@ async def _taken(target: Target, provider_id: str) -> None:
             due_at=now + BUILDING,
         )
         keys = await audiences.forget_members(tx, row.location, row.id)
+    reach("audiences.after-commit.NONE")
     await domain.blobs.delete(keys)
 
 
