@@ -228,6 +228,14 @@ class AdOperationState(StrEnum):
     INDETERMINATE = "INDETERMINATE"
 
 
+class AdReportState(StrEnum):
+    """How far a long report is: `ad_reports.state`."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
 class AudienceState(StrEnum):
     """What callers see of an audience, UNSPECIFIED for a word that is not known: `audiences.state`."""
 

@@ -21,6 +21,8 @@ from gateway.domain.ads.writes import GIVE_UP
 from providers.simulators.serving import serve
 from providers.simulators.tiktok_business import SimulatorConfig, create_app
 from socialgateway.ads.v1 import delivery_pb2
+from socialgateway.ads.v1.ad_report_pb2 import AdReport
+from socialgateway.ads.v1.ad_report_service_pb2 import StreamAdReportRequest
 from tests.chaos import business, processes
 from tests.chaos.forks import Ahead, nursery
 from tests.chaos.test_kill_publish import KILLED
@@ -37,7 +39,8 @@ COMMITS = ("ads.after-commit.INTENT", SENT, DONE)
 CREATING = (*COMMITS, "ads.after-call.create")
 UPLOADING = "ads.after-call.upload"
 LAUNCHING = (*COMMITS, "ads.before-call.launch", "ads.after-call.launch")
-PLACES = (*CREATING, UPLOADING, *LAUNCHING)
+REPORTING = "ad_reports.after-call.request"
+PLACES = (*CREATING, UPLOADING, REPORTING, *LAUNCHING)
 LAUNCH = "CampaignService/LaunchCampaign"
 VIDEO = processes.pattern(300_000)
 
@@ -134,6 +137,29 @@ async def test_a_kill_while_creating_makes_none_twice(database_url: str, tmp_pat
     counted = Counter(name.partition(" [")[0] for _, _, name in advertiser.marketing.created)
     assert dict.fromkeys(set(wanted) - never, 1) == {name: counted[name] for name in wanted if counted[name]}
     assert [] == advertiser.marketing.launched
+
+
+async def test_a_kill_while_a_report_is_asked_for(database_url: str, tmp_path: Path) -> None:
+    """The next process asks again, which costs a task at the vendor and nothing else, and the report is made."""
+    async with opened(database_url, tmp_path) as advertiser:
+        async with advertiser.preparing() as client:
+            day = {"year": 2026, "month": 11, "day": 20}
+            of = {"level": "AD_REPORT_LEVEL_AD", "metrics": ["AD_METRIC_SPEND"], "start_date": day, "end_date": day}
+            method = "AdReportService/CreateAdReport"
+            made = await client.call(method, parent=advertiser.account, ad_report=of)
+        async with processes.running(advertiser.gateway, failpoint=f"{REPORTING}=kill"):
+            assert KILLED == await advertiser.gateway.died(20)
+        async with advertiser.afterwards() as client:
+
+            async def is_made() -> bool:
+                found = await client.call("AdReportService/GetAdReport", name=made.name)
+                return bool(found.state == AdReport.SUCCEEDED)
+
+            await until(lambda: len(advertiser.marketing.reports) == 2)
+            advertiser.ahead.be(timedelta(hours=1))
+            await until(is_made, 30)
+            [empty] = await client.stream("AdReportService/StreamAdReport", [StreamAdReportRequest(name=made.name)])
+    assert ([], 2) == (list(empty.rows), len(advertiser.marketing.reports))
 
 
 async def confirmation(client: Client, wanted: dict[str, Any]) -> str:
