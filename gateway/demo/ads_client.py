@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from grpc_status import rpc_status  # type: ignore[import-untyped]
 
 from gateway.demo.client import LOCATION, Client, new_id
 from socialgateway.ads.v1 import (

@@ -38,11 +38,11 @@ async def connect(client: Client) -> Any:
     return account
 
 
-async def connect_advertiser(client: Client) -> str:
+async def connect_advertiser(client: Client, parent: str = processes.LOCATION) -> str:
     """Connect the simulator's advertiser through the portal, and return the name of the ad account in US dollars."""
     async with httpx.AsyncClient(trust_env=False) as browser:
         wanted = connection_pb2.Connection(provider="providers/tiktok", grant_kind=connection_pb2.GRANT_KIND_ADVERTISER)
-        made = await client.call("ConnectionService/CreateConnection", parent=processes.LOCATION, connection=wanted)
+        made = await client.call("ConnectionService/CreateConnection", parent=parent, connection=wanted)
         await processes.walk_consent(browser, made.authorization.uri)
-        listed = await client.call("AdAccountService/ListAdAccounts", parent=processes.LOCATION)
+        listed = await client.call("AdAccountService/ListAdAccounts", parent=parent)
     return str(next(each.name for each in listed.ad_accounts if each.currency_code == "USD"))
