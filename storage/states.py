@@ -249,6 +249,13 @@ class AudienceState(StrEnum):
     FAILED = "FAILED"
 
 
+class AudienceAction(StrEnum):
+    """What happens with the members that an audience is getting: `audiences.action`."""
+
+    APPEND = "APPEND"
+    REMOVE = "REMOVE"
+
+
 class AudienceStep(StrEnum):
     """How far the members are that an audience is getting, NONE if it gets none: `audiences.step`."""
 

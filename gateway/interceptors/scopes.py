@@ -114,6 +114,7 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.ads.v1.AudienceService/ListAudiences": "ads.read",
     "/socialgateway.ads.v1.AudienceService/DeleteAudience": "ads.write",
     "/socialgateway.ads.v1.AudienceService/AppendAudienceMembers": "ads.write",
+    "/socialgateway.ads.v1.AudienceService/RemoveAudienceMembers": "ads.write",
 }
 
 PUBLIC_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")

@@ -216,6 +216,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "AccountService/GetCreatorInfo": {"name": f"{ACCOUNT}/creatorInfo", "max_staleness": NOW},
     "AccountService/ListAccounts": {"parent": PARENT},
     "AudienceService/AppendAudienceMembers": {"name": AUDIENCE, "members": [{"email": "ab" * 32}]},
+    "AudienceService/RemoveAudienceMembers": {"name": AUDIENCE, "members": [{"email": "ab" * 32}]},
     "AudienceService/CreateAudience": {"parent": AD_ACCOUNT, "audience": {"display_name": "theirs"}},
     "AudienceService/DeleteAudience": {"name": AUDIENCE},
     "AudienceService/GetAudience": {"name": AUDIENCE},

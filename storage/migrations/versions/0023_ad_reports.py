@@ -1,6 +1,6 @@
-"""ad reports: long reports of ad accounts, which the vendor makes in the background
+"""ad reports: long reports of ad accounts, which the vendor makes in the background; members that leave an audience
 
-Owns the step from 0022. A version before it reads and writes none of this table.
+Owns the step from 0022. A version before it reads and writes none of the new table, and only adds members.
 """
 
 import sqlalchemy as sa
@@ -46,7 +46,9 @@ def upgrade() -> None:
         "CREATE TRIGGER agency BEFORE INSERT OR UPDATE ON ad_reports FOR EACH ROW WHEN (NEW.agency = '') "
         "EXECUTE FUNCTION agency_of_location()"
     )
+    op.add_column("audiences", sa.Column("action", sa.String(), server_default="APPEND", nullable=False))
 
 
 def downgrade() -> None:
+    op.drop_column("audiences", "action")
     op.drop_table("ad_reports")
