@@ -31,7 +31,7 @@ from tests.fixtures.client import Client
 from tests.fixtures.waiting import until
 from tests.rpc.answers import detail, status_of
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 
 PAUSED, FAILED = delivery_pb2.DELIVERY_STATE_PAUSED, delivery_pb2.DELIVERY_STATE_FAILED
 SENT, DONE = "ads.after-commit.SENT", "ads.after-commit.DONE"
@@ -67,7 +67,7 @@ class Advertiser:
         async with processes.running(self.gateway, failpoint=f"{place}=kill"), self.gateway.client() as client:
             with suppress(grpc.aio.AioRpcError):
                 await client.call(method, **values)
-            assert KILLED == await self.gateway.died(20), f"{place} was not reached"
+            assert KILLED == await self.gateway.died(processes.PATIENCE_SECONDS), f"{place} was not reached"
 
     @asynccontextmanager
     async def afterwards(self) -> AsyncIterator[Client]:
@@ -101,7 +101,7 @@ async def settled(client: Client, method: str, **values: Any) -> Any:
         found.append(await client.call(method, **values))
         return not found[-1].reconciling
 
-    await until(is_known, 30)
+    await until(is_known, processes.PATIENCE_SECONDS)
     return found[-1]
 
 
@@ -148,7 +148,7 @@ async def test_a_kill_while_a_report_is_asked_for(database_url: str, tmp_path: P
             method = "AdReportService/CreateAdReport"
             made = await client.call(method, parent=advertiser.account, ad_report=of)
         async with processes.running(advertiser.gateway, failpoint=f"{REPORTING}=kill"):
-            assert KILLED == await advertiser.gateway.died(20)
+            assert KILLED == await advertiser.gateway.died(processes.PATIENCE_SECONDS)
         async with advertiser.afterwards() as client:
 
             async def is_made() -> bool:
@@ -157,7 +157,7 @@ async def test_a_kill_while_a_report_is_asked_for(database_url: str, tmp_path: P
 
             await until(lambda: len(advertiser.marketing.reports) == 2)
             advertiser.ahead.be(timedelta(hours=1))
-            await until(is_made, 30)
+            await until(is_made, processes.PATIENCE_SECONDS)
             [empty] = await client.stream("AdReportService/StreamAdReport", [StreamAdReportRequest(name=made.name)])
     assert ([], 2) == (list(empty.rows), len(advertiser.marketing.reports))
 

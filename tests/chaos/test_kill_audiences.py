@@ -22,7 +22,7 @@ from tests.chaos.test_kill_publish import KILLED
 from tests.fixtures.audiences import digest, members, stream
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 
 STREAMED = (
     "audiences.before-commit.part",
@@ -70,7 +70,7 @@ class Chain:
         async with processes.running(self.gateway, failpoint=f"{place}=kill"):
             if span:
                 await self.add(*span)
-            assert KILLED == await self.gateway.died(20), f"{place} was not reached"
+            assert KILLED == await self.gateway.died(processes.PATIENCE_SECONDS), f"{place} was not reached"
 
     def later(self) -> None:
         """Let the leases of the dead end."""
@@ -106,7 +106,7 @@ async def test_a_kill_at_any_place_loses_no_member(database_url: str, tmp_path: 
             await chain.dies(place)
         chain.later()
         async with processes.running(gateway):
-            await until(chain.is_sent, 30)
+            await until(chain.is_sent, processes.PATIENCE_SECONDS)
             found = await chain.get()
 
     [theirs] = book.audiences.values()
