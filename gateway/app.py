@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gateway import data_folder, ids, log, upload_store
+from gateway.audit import chain
 from gateway.bootstrap import (
     Resources,
     is_migrated,
@@ -172,10 +173,7 @@ async def build_domain(
 ) -> Domain:
     """Build the domain on open resources, replaying spilled tokens; what is opened here is added to `started`."""
     settings = resources.settings
-    found = {
-        name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
-        for name in registry.PROVIDERS
-    }
+    found = _providers(settings, clock, overrides)
     started.add(Part.VENDORS, lambda _: _close_all(found.values()))
     sealer = Sealer(resources.db, resources.ring)
 
@@ -216,11 +214,13 @@ async def build_domain(
         new_id=new_id,
         public_url=public_url,
         oauth_secret=await keys.get_secret(resources.db, resources.ring, "oauth"),
+        audit_secret=await keys.get_secret(resources.db, resources.ring, chain.SECRET),
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
         agency_upload_bytes=settings.agency_upload_bytes,
         engagement_retention=timedelta(days=settings.engagement_retention_days),
         upload_retention=timedelta(hours=settings.upload_retention_hours),
+        audit_retention=timedelta(days=settings.audit_retention_days),
         leases=Leases(timedelta(seconds=settings.worker_stale_seconds)),
         fetches=FairPlaces(places, share=settings.agency_share),
         verifications=FairPlaces(VERIFICATIONS, share=settings.agency_share),
@@ -230,6 +230,13 @@ async def build_domain(
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain
+
+
+def _providers(settings: Settings, clock: Clock, overrides: ProviderOverrides) -> dict[str, Provider]:
+    return {
+        name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
+        for name in registry.PROVIDERS
+    }
 
 
 async def _close_both(fetcher: Fetcher, poster: Poster) -> None:

@@ -166,6 +166,12 @@ class Settings(BaseSettings):
         le=3650,
         description="Days for which points of metrics and comments are kept after they were last read.",
     )
+    audit_retention_days: int = Field(
+        400,
+        ge=1,
+        le=3650,
+        description="Days for which rows of the audit log are kept at least; they are dropped by the week.",
+    )
     highlevel_client_id: str = Field("", description="Client id of your HighLevel marketplace application.")
     highlevel_client_secret: SecretStr = Field(
         SecretStr(""), description="Client secret of your HighLevel marketplace application."

@@ -25,6 +25,7 @@ class Part(Enum):
     LOOKS = auto()
     TOKENS = auto()
     VENDORS = auto()
+    AUDIT = auto()
     NOTIFICATIONS = auto()
     STORE_PROBE = auto()
     DATABASE = auto()
@@ -45,6 +46,8 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     # Pairs that a vendor has issued are saved, perhaps after another call to the vendor.
     (Part.TOKENS,),
     (Part.VENDORS,),
+    # How the last calls ended is written.
+    (Part.AUDIT,),
     (Part.NOTIFICATIONS, Part.STORE_PROBE),
     # Last, with the embedded server: everything above may write.
     (Part.DATABASE,),

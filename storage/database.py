@@ -27,6 +27,7 @@ Transaction = AsyncSession
 
 Hook = Callable[[Transaction], Awaitable[None]]
 
+
 CHANNEL = "gateway"
 LOCK_SECONDS = 3.0
 """How long a statement waits for a lock that another transaction holds. Ours hold one for milliseconds: after seconds
@@ -134,6 +135,8 @@ class Database:
             await tx.flush()
             await _run_hooks(tx)
             await tx.commit()
+        for done in tx.info.pop("after_commit", ()):
+            done()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -217,6 +220,11 @@ def before_commit(tx: Transaction, name: str, hook: Hook) -> None:
     if tx.info.get("reads"):
         raise RuntimeError("a read was asked to write")
     _hooks(tx).setdefault(name, hook)
+
+
+def after_commit(tx: Transaction, done: Callable[[], None]) -> None:
+    """Call `done` once this transaction has certainly been committed."""
+    tx.info.setdefault("after_commit", []).append(done)
 
 
 async def notify(tx: Transaction, topic: str, key: str) -> None:

@@ -59,7 +59,8 @@ class EndedCall:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states.
+    """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states, `audit_secret` the
+    ends of the days of the audit log.
 
     `fetches` are the places of media that are fetched, `verifications` those of connections whose time it is,
     `syncs` those of accounts whose engagement is read, `ads` those of ads whose state is read or whose writes go on.
@@ -80,11 +81,13 @@ class Domain:
     new_id: Callable[[], str]
     public_url: str
     oauth_secret: bytes = field(repr=False)
+    audit_secret: bytes = field(repr=False)
     allowed_redirect_uris: frozenset[str] = frozenset()
     loopback_vendors: bool = False
     agency_upload_bytes: int = 1 << 40
     engagement_retention: timedelta = timedelta(days=365)
     upload_retention: timedelta = timedelta(days=7)
+    audit_retention: timedelta = timedelta(days=400)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)
     poster: Poster = field(default_factory=Poster)

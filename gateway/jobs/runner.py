@@ -107,6 +107,7 @@ class Jobs:
             self._loop("ads", config.connections, lambda: ads.run_due(self._domain)),
             self._loop("audiences", config.connections, lambda: audience_sending.run_due(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
+            self._loop("audit", config.connections, lambda: sweep.audit(self._domain)),
             self._loop("old", config.old, lambda: sweep.old(self._domain)),
             self._loop("orphans", config.seldom, lambda: sweep.orphans(self._domain)),
             self._loop("addresses", config.seldom, lambda: sweep.clear_addresses(self._domain)),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.audiences.identifiers import IdentifierInvalid, IdentifierType, Rules, checked_digest, digest
+from gateway.audit import acts
 from gateway.domain.ads import accounts
 from gateway.domain.ads import audiences as rules
 from gateway.domain.ads.audiences import AudiencePlace
@@ -109,6 +110,8 @@ async def _open(domain: Domain, place: AudiencePlace, row: AudienceRow) -> Audie
         raise StateForbids(row.state, text, resource=place.name)
     async with domain.db.transaction() as tx:
         opened = await audiences.change(tx, row, domain.clock(), step=AudienceStep.GATHERING, gathered=0, error=None)
+        if opened is not None:
+            await acts.record(tx, domain.clock(), resource=place.name)
     if opened is None:
         raise Conflict(resource=place.name)
     return opened
@@ -168,6 +171,8 @@ class _Writer:
         )
         async with domain.db.transaction() as tx:
             added = await audiences.add_part(tx, part, domain.clock())
+            if added is not None:
+                await acts.record(tx, domain.clock(), resource=self._place.name)
         if added is None:
             await domain.blobs.delete([key])
             raise Conflict("Another stream adds members.", resource=self._place.name)

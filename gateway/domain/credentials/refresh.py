@@ -14,6 +14,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.clock import Clock
 from gateway.domain import vendor_errors
 from gateway.domain.concurrency import backoff
@@ -103,6 +104,10 @@ class Refresher:
                 return token
             async with self._db.transaction() as tx:
                 lease = await rows.take_lease(tx, wanted.location, wanted.connection, owner, self._timing.lease)
+                if lease is not None:
+                    name = names.CONNECTION.format(wanted.location, wanted.connection)
+                    use = acts.use_of_token(stored.connection.provider, "refresh", name)
+                    await acts.announce(tx, use, self._clock())
             if lease is not None:
                 return await self._refresh_leased(wanted, owner, lease.abandoned)
             await asyncio.sleep(self._timing.lease_poll.total_seconds())
