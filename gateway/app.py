@@ -32,6 +32,8 @@ from gateway.readiness import Readiness
 from gateway.settings import Settings, unknown_names
 from gateway.shutdown import Part, Patience, Shutdown
 from gateway.siblings import Siblings
+from gateway.telemetry import opening
+from gateway.telemetry.recorder import OFF, Telemetry
 from providers import registry
 from providers.capabilities import Capability
 from providers.checked import checked
@@ -81,6 +83,7 @@ class Gateway:
     grpc: "GrpcServer | None"
     http: "HttpServer | None"
     jobs: "Jobs | None"
+    metrics: "HttpServer | None"
     shutdown: Shutdown = field(repr=False)
 
     async def stop(self, *, delay: float | None = None, grace: float | None = None) -> None:
@@ -137,6 +140,7 @@ async def start(
         await _schema(resources, servers)
         await verify_keys(resources)
         await keep_partitions(resources, clock())
+        telemetry, metrics = await _telemetry(started, resources, environment or {}, siblings)
         domain = await build_domain(
             started,
             resources,
@@ -145,6 +149,7 @@ async def start(
             new_id=new_id,
             overrides=overrides or {},
             public_url=_public_url(settings, servers),
+            telemetry=telemetry,
         )
         uploads = readiness.uploads = upload_store.StoreWatch(domain.blobs, uploads_work)
         started.add(Part.STORE_PROBE, lambda _: uploads.close())
@@ -156,7 +161,7 @@ async def start(
         if grpc is not None:
             await grpc.set_ready(await readiness.serving())
             grpc.watch(readiness.serving)
-        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, started.take())
+        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, metrics, started.take())
     _banner(gateway)
     return gateway
 
@@ -170,6 +175,7 @@ async def build_domain(
     new_id: Callable[[], str],
     overrides: ProviderOverrides,
     public_url: str,
+    telemetry: Telemetry = OFF,
 ) -> Domain:
     """Build the domain on open resources, replaying spilled tokens; what is opened here is added to `started`."""
     settings = resources.settings
@@ -189,6 +195,7 @@ async def build_domain(
         spill_folder=settings.spill_dir,
         renew_from_parent=renew_from_parent,
         share=settings.agency_share,
+        telemetry=telemetry,
     )
     started.add(Part.TOKENS, lambda _: tokens.close())
     # Fetches occupy at most half of the workers.
@@ -227,6 +234,7 @@ async def build_domain(
         syncs=FairPlaces(SYNCS, share=settings.agency_share),
         ads=FairPlaces(ADS, share=settings.agency_share),
         spend_ceilings=settings.spend_ceilings,
+        telemetry=telemetry,
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain
@@ -257,6 +265,30 @@ async def _servers(
     from gateway.servers import Servers
 
     return await Servers.start(started, settings, readiness, clock, siblings)
+
+
+async def _telemetry(
+    started: Shutdown, resources: Resources, environment: Mapping[str, str], siblings: Siblings | None
+) -> "tuple[Telemetry, HttpServer | None]":
+    """Open the telemetry that was asked for, and serve `/metrics` if that was."""
+    opened = opening.open_telemetry(resources.settings, environment)
+    if not opened.telemetry.on:
+        return OFF, None
+    # Only where it was asked for: neither is needed otherwise.
+    from gateway.http import metrics
+    from gateway.telemetry.gauges import Gauges
+
+    resources.db.observer = opened.telemetry.database
+    gauges = Gauges(resources.db, opened.telemetry)
+    started.add(Part.TELEMETRY, lambda _: opened.close())
+    started.add(Part.GAUGES, lambda _: gauges.close())
+    gauges.start()
+    if opened.prometheus is None:
+        return opened.telemetry, None
+    address = metrics.address_of(resources.settings.metrics_address, siblings.number if siblings else 0)
+    server = await metrics.serve(opened.prometheus, address)
+    started.add(Part.METRICS, lambda _: server.stop())
+    return opened.telemetry, server
 
 
 async def _schema(resources: Resources, servers: "Servers | None") -> None:
@@ -306,6 +338,7 @@ def _banner(gateway: Gateway) -> None:
         grpc=_bound(settings.grpc_address, grpc.port) if grpc else "",
         tls=settings.tls_cert is not None,
         http=_bound(settings.http_address, http.port) if http else "",
+        metrics=gateway.metrics.port if gateway.metrics else "",
         public_url=gateway.domain.public_url,
         jobs=gateway.jobs is not None,
         database=gateway.resources.place,

@@ -110,8 +110,14 @@ async def _policy(resources: Resources, domain: Domain, trail: Trail) -> CallPol
     """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
     settings, store = resources.settings, await open_keys(resources, domain)
     limits = _limits(settings, domain.clock)
-    needs = {"authenticate": partial(api_keys.authenticate, store), "limits": limits, "trail": trail}
-    return call_policy(settings, clock=domain.clock, **needs)
+    return call_policy(
+        settings,
+        authenticate=partial(api_keys.authenticate, store),
+        limits=limits,
+        clock=domain.clock,
+        trail=trail,
+        telemetry=domain.telemetry,
+    )
 
 
 def _limits(settings: Settings, clock: Clock) -> Limits:

@@ -26,6 +26,9 @@ class Part(Enum):
     TOKENS = auto()
     VENDORS = auto()
     AUDIT = auto()
+    GAUGES = auto()
+    METRICS = auto()
+    TELEMETRY = auto()
     NOTIFICATIONS = auto()
     STORE_PROBE = auto()
     DATABASE = auto()
@@ -48,7 +51,9 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     (Part.VENDORS,),
     # How the last calls ended is written.
     (Part.AUDIT,),
-    (Part.NOTIFICATIONS, Part.STORE_PROBE),
+    (Part.NOTIFICATIONS, Part.STORE_PROBE, Part.GAUGES, Part.METRICS),
+    # What was measured until here is sent.
+    (Part.TELEMETRY,),
     # Last, with the embedded server: everything above may write.
     (Part.DATABASE,),
 )

@@ -4,7 +4,7 @@ Owns only the combination of both: tokens are lent by `credentials/tokens`, slot
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from gateway.domain.context import Domain
 from gateway.domain.quotas import limiter, subjects
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
+from gateway.telemetry.recorder import NOTHING
 from providers.errors import GrantRevoked, Unavailable
 from providers.models.grants import AccessToken, Grant
 from storage.database import DatabaseUnavailable
@@ -70,7 +71,12 @@ class ConnectionAccess:
                 self._estimates[metric] = await stack.enter_async_context(slot)
             if self.until is not None and self.domain.clock() > self.until:
                 raise Unavailable("It is too late for this call; nothing was sent.", provider=self.provider)
-            yield
+            with self._measured(use, metric):
+                yield
+
+    def _measured(self, use: Act | None, metric: str) -> AbstractContextManager[object]:
+        """Measure the call, once, however many quotas it counts for."""
+        return NOTHING if use is None else self.domain.telemetry.vendor_call(self.provider, metric)
 
     def _use_of_token(self, metric: str) -> Act | None:
         """Return what is recorded of the token that was lent last; once, however many quotas its call counts for."""

@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.leases import Leases
 from gateway.media.probe import Prober
+from gateway.telemetry.recorder import OFF, Telemetry
 from providers.http.fetch import Fetcher
 from providers.http.post import Poster
 from providers.interface import Provider
@@ -97,4 +98,5 @@ class Domain:
     syncs: FairPlaces = field(default_factory=lambda: FairPlaces(4))
     ads: FairPlaces = field(default_factory=lambda: FairPlaces(4))
     spend_ceilings: Mapping[str, Decimal] = field(default_factory=dict)
+    telemetry: Telemetry = OFF
     ended_calls: list[EndedCall] | None = None

@@ -9,6 +9,7 @@ that takes and however large it is, before the caller is authenticated.
 import asyncio
 import inspect
 import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -31,9 +32,11 @@ from gateway.interceptors.limits import Limits
 from gateway.interceptors.open_calls import OpenCalls
 from gateway.interceptors.request_id import NewId
 from gateway.interceptors.unauthenticated import UnauthenticatedSlots
+from gateway.telemetry import metrics
+from gateway.telemetry.recorder import OFF, TRACEPARENT, Telemetry
 
 _LAST_WRITE_SECONDS = 5
-_HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS)
+_HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS, TRACEPARENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class CallPolicy:
     deadline_seconds: float
     max_message_bytes: int
     trail: Trail | None = None
+    telemetry: Telemetry = OFF
     new_id: NewId = request_id.new_request_id
 
 
@@ -193,7 +197,7 @@ class CallPipeline(grpc.GenericRpcHandler):
 
     async def _run(self, method: Method, context: Any, work: Callable[[Call], Awaitable[Any]]) -> Any:
         """Run one call through the steps, in order, and log its line whatever happened."""
-        header, sent_id, previous = calls.read_metadata(context.invocation_metadata(), _HEADERS)
+        header, sent_id, previous, traceparent = calls.read_metadata(context.invocation_metadata(), _HEADERS)
         call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
         call.repeated, call.header = bool(previous), header
         call.scope, call.streams, call.lasting = method.scope, method.streams, method.lasting
@@ -202,6 +206,21 @@ class CallPipeline(grpc.GenericRpcHandler):
         act = Act(method.name, peer=call.peer, request_id=call.request_id, changes=method.changes)
         current_act.set(act)
         context.set_trailing_metadata(((request_id.HEADER, call.request_id),))
+        if method.scope is None:
+            # Probes would be most of all traces.
+            return await self._run_steps(method, context, call, act, work)
+        with self._policy.telemetry.span(
+            method.name, root=True, server=True, parent=traceparent, request_id=call.request_id
+        ) as span:
+            try:
+                return await self._run_steps(method, context, call, act, work)
+            finally:
+                if span is not None:
+                    span.set_attribute("rpc.grpc.status", call.code)
+
+    async def _run_steps(
+        self, method: Method, context: Any, call: Call, act: Act, work: Callable[[Call], Awaitable[Any]]
+    ) -> Any:
         try:
             self.open.enter(call)
             if method.scope is not None:
@@ -247,6 +266,9 @@ class CallPipeline(grpc.GenericRpcHandler):
         if call.counted and call.caller is not None:
             self._policy.limits.release(call.caller, stream=method.streams)
         calls.write_line(call, quiet=method.scope is None)
+        if method.scope is not None:
+            seconds = time.monotonic() - call.started
+            self._policy.telemetry.record(metrics.CALLS, method.name, call.code, amount=seconds, agency=act.agency)
         if method.changes and self._policy.trail is not None:
             self._policy.trail.end(act, call.code, call.reason)
 

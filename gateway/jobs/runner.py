@@ -25,6 +25,7 @@ from gateway.jobs.clock_watch import ClockWatch
 from gateway.jobs.deliveries import Deliveries
 from gateway.jobs.steps import Steps
 from gateway.jobs.webhooks import Webhooks
+from gateway.telemetry.recorder import NOTHING
 from storage.fair import SHARE
 from storage.jobs import queue
 from storage.places import Kind, work_for
@@ -144,7 +145,9 @@ class Jobs:
             work_for(Kind.JOBS)
             while not self._stopping:
                 try:
-                    await body()
+                    # What begins without a pause waits for work itself.
+                    with self._domain.telemetry.job(name) if pause else NOTHING:
+                        await body()
                 except Exception as error:  # the loop must survive any error of its body
                     log.error("jobs.loop_failed", loop=name, error=type(error).__name__)
                 if not self._stopping:

@@ -19,6 +19,7 @@ from gateway.domain.context import Domain, EndedCall
 from gateway.domain.quotas import ledger
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
+from gateway.telemetry import metrics
 from providers.capabilities import QuotaRule
 from providers.errors import QuotaUsedUp
 from storage import quotas
@@ -54,6 +55,7 @@ async def slot(
         yield None
         return
     stamp, estimate = await _acquire(domain, subject, rule, background, use)
+    domain.telemetry.record(metrics.QUOTA_USED, subject.provider, metric, amount=estimate.used_part(rule))
     try:
         yield estimate
     finally:
@@ -124,6 +126,7 @@ async def _acquire(domain: Domain, subject: Subject, rule: QuotaRule, background
         if acquired is not None:
             return acquired
         if delay > _wait_left(background, waited):
+            domain.telemetry.record(metrics.QUOTA_REFUSALS, subject.provider, rule.metric)
             raise used_up(domain, subject.provider, subject.name(rule), rule, delay)
         await domain.sleep(delay)
         waited += delay

@@ -1,8 +1,9 @@
-"""the audit log: rows as they are written, their chain, and the end of each day
+"""the audit log: rows as they are written, their chain, and the end of each day; the trace that made a post
 
 Owns the step from the revision before. A version before it reads and writes none of these tables.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,9 @@ revision = "0026"
 down_revision = "0022"
 branch_labels = None
 depends_on = None
+
+WEEK = timedelta(days=7)
+MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
 # Refuses what the gateway itself never does. Whoever owns the tables can remove it; `audit verify` finds what they did.
 APPEND_ONLY = """
@@ -62,6 +66,8 @@ def upgrade() -> None:
         sa.Column("mac", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("day"),
     )
+    op.add_column("posts", sa.Column("traceparent", sa.Text(), server_default="", nullable=False))
+    _partitions()
     op.execute(APPEND_ONLY)
     op.execute(f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON audit {ROWS}")
     op.execute(f"CREATE TRIGGER never_empty BEFORE TRUNCATE ON audit {WHOLE}")
@@ -70,7 +76,19 @@ def upgrade() -> None:
     op.execute(f"CREATE TRIGGER never_empty BEFORE TRUNCATE ON audit_unsealed {WHOLE}")
 
 
+def _partitions() -> None:
+    """Create the partitions of this week and the next two: afterwards the processes of this version do."""
+    now = op.get_bind().execute(sa.text("SELECT now()")).scalar_one()
+    start = MONDAY + (now - MONDAY) // WEEK * WEEK
+    while start <= now + 2 * WEEK:
+        end = start + WEEK
+        bounds = f"FROM ('{start:%Y-%m-%d} 00:00+00') TO ('{end:%Y-%m-%d} 00:00+00')"
+        op.execute(f"CREATE TABLE audit_{start:%Y%m%d}_{end:%Y%m%d} PARTITION OF audit FOR VALUES {bounds}")
+        start = end
+
+
 def downgrade() -> None:
     for table in ("audit", "audit_unsealed", "audit_days"):
         op.drop_table(table)
     op.execute("DROP FUNCTION audit_append_only")
+    op.drop_column("posts", "traceparent")
