@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from gateway.domain import api_keys
 from gateway.interceptors.scopes import METHOD_SCOPES, changes_something
 from storage.states import AuditOutcome
+from tests.fixtures.app import base_of
 from tests.fixtures.client import METHODS
 from tests.fixtures.settings import KEY
 from tests.fixtures.waiting import until
@@ -197,3 +198,16 @@ async def test_a_flood_without_keys_is_counted_and_not_stored(log: Log) -> None:
         return 400 == left_out + len(log.rows("PostService/CancelPost"))
 
     await until(counted, 30)
+
+
+async def test_a_call_as_json_is_on_record_alike(log: Log) -> None:
+    """Over HTTP the same method leaves the same row, with the client's address, and a refused one its reason."""
+    url = f"{base_of(log.recorded.gateway)}/v1/locations/l1/uploads"
+    body = {"mimeType": "video/mp4", "sizeBytes": "5"}
+    for key, status in ((KEY, 200), ("sg_" + "A" * 43, 401)):
+        answer = await log.recorded.network.post(url, json=body, headers={"authorization": f"Bearer {key}"})
+        assert status == answer.status_code
+    made, refused = await log.waited(2, "UploadService/CreateUpload")
+    assert ("COMMITTED", "bootstrap", "locations/l1") == (made["outcome"], made["actor"], made["resource"])
+    assert ("REFUSED", "UNAUTHENTICATED/API_KEY_INVALID") == (refused["outcome"], refused["reason"])
+    assert made["peer"].startswith("http:127.0.0.1:")
