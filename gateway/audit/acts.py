@@ -42,8 +42,8 @@ class Act:
     committed: bool = False
 
     def about(self, resource: str) -> None:
-        """Remember which resource this is about, unless it is known already or is no resource's name."""
-        if not self.resource and is_name(resource):
+        """Remember which resource a change is about, unless it is known already or is no resource's name."""
+        if self.changes and not self.resource and is_name(resource):
             self.resource = resource
 
     def entry(self, now: datetime, outcome: AuditOutcome, *, result_id: str = "", reason: str = "") -> AuditEntry:
