@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
+from gateway.audit.trail import Trail
 from gateway.bootstrap import Resources
 from gateway.clock import Clock
 from gateway.domain import api_keys
@@ -76,7 +77,9 @@ class Servers:
 
     async def start_calls(self, domain: Domain, resources: Resources) -> None:
         """Start the gRPC server, and give the HTTP edge its domain; health reports NOT_SERVING until `set_ready`."""
-        policy, owners = await _policy(resources, domain), owners_of(self.settings, domain)
+        trail = Trail(domain.db, domain.clock)
+        self.started.add(Part.AUDIT, lambda _: trail.close())
+        policy, owners = await _policy(resources, domain, trail), owners_of(self.settings, domain)
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
         self.edge.calls = Calls.of(self.grpc.pipeline, self.grpc.descriptors)
@@ -111,11 +114,18 @@ def owners_of(settings: Settings, domain: Domain) -> Owners:
     return open_owners(domain.db, domain.listener, domain.clock, limits)
 
 
-async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
+async def _policy(resources: Resources, domain: Domain, trail: Trail) -> CallPolicy:
     """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
     settings, store = resources.settings, await open_keys(resources, domain)
     limits = _limits(settings, domain.clock)
-    return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
+    return call_policy(
+        settings,
+        authenticate=partial(api_keys.authenticate, store),
+        limits=limits,
+        clock=domain.clock,
+        trail=trail,
+        telemetry=domain.telemetry,
+    )
 
 
 def _limits(settings: Settings, clock: Clock) -> Limits:

@@ -25,6 +25,10 @@ class Part(Enum):
     LOOKS = auto()
     TOKENS = auto()
     VENDORS = auto()
+    AUDIT = auto()
+    GAUGES = auto()
+    METRICS = auto()
+    TELEMETRY = auto()
     NOTIFICATIONS = auto()
     STORE_PROBE = auto()
     DATABASE = auto()
@@ -45,7 +49,11 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     # Pairs that a vendor has issued are saved, perhaps after another call to the vendor.
     (Part.TOKENS,),
     (Part.VENDORS,),
-    (Part.NOTIFICATIONS, Part.STORE_PROBE),
+    # How the last calls ended is written.
+    (Part.AUDIT,),
+    (Part.NOTIFICATIONS, Part.STORE_PROBE, Part.GAUGES, Part.METRICS),
+    # What was measured until here is sent.
+    (Part.TELEMETRY,),
     # Last, with the embedded server: everything above may write.
     (Part.DATABASE,),
 )

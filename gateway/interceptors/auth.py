@@ -24,6 +24,11 @@ async def identify(header: str, scope: str, authenticate: Authenticate) -> Calle
     if header[: len(_SCHEME)].lower() != _SCHEME:
         raise Unauthenticated("Send `authorization: Bearer KEY`.")
     caller = await authenticate(header[len(_SCHEME) :].strip())
+    check_scope(caller, scope)
+    return caller
+
+
+def check_scope(caller: Caller, scope: str) -> None:
+    """Raise ScopeMissing if the caller's key does not have the scope."""
     if not caller.has_scope(scope):
         raise ScopeMissing(scope)
-    return caller
