@@ -96,6 +96,16 @@ class Settings(BaseSettings):
         None, description="PEM file with the gRPC server's certificate chain; reloaded when it changes."
     )
     tls_key: Path | None = Field(None, description="PEM file with the certificate's private key.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM file with the authorities of clients' certificates; if set, every client of the gRPC server "
+        "needs one of theirs. Reloaded when it changes.",
+    )
+    callers_file: Path | None = Field(
+        None,
+        description="TOML file with the issuers of tokens and the certificates that may call, beside API keys "
+        "([callers.md](callers.md)); reloaded when it changes.",
+    )
     encryption_keys: SecretStr = Field(
         SecretStr(""),
         description="Keys that encrypt secrets, as id:base64(32 bytes), comma-separated, the active one first.",
@@ -288,6 +298,8 @@ class Settings(BaseSettings):
         "bootstrap_api_key",
         "tls_cert",
         "tls_key",
+        "tls_client_ca",
+        "callers_file",
         "upload_reserve_bytes",
         mode="before",
     )
@@ -334,6 +346,8 @@ class Settings(BaseSettings):
         """Refuse a certificate without a key, or a key without a certificate."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: set both or none")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("GATEWAY_TLS_CLIENT_CA: needs GATEWAY_TLS_CERT and GATEWAY_TLS_KEY")
         return self
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ from gateway.caller import current_caller
 from gateway.clock import Clock
 from gateway.errors import FieldInvalid
 from gateway.interceptors import auth, calls, errors, messages, request_id, scopes
-from gateway.interceptors.auth import Authenticate
+from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.calls import Call
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.open_calls import OpenCalls
@@ -36,7 +36,10 @@ _HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS)
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How calls are authenticated and limited; `deadline_seconds` is for unary calls whose client set none."""
+    """How calls are authenticated and limited; `deadline_seconds` is for unary calls whose client set none.
+
+    `recognize` is for clients that have a certificate and no key; without it there are none.
+    """
 
     authenticate: Authenticate
     limits: Limits
@@ -44,6 +47,7 @@ class CallPolicy:
     deadline_seconds: float
     max_message_bytes: int
     new_id: NewId = request_id.new_request_id
+    recognize: Recognize | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class CallPipeline(grpc.GenericRpcHandler):
 
     async def check_keys(self) -> None:
         """End the streams and uploads of keys that were revoked, have expired, or may do less than they could."""
-        await self.open.check_keys(self._policy.authenticate)
+        await self.open.check_keys(self._policy.authenticate, self._policy.recognize)
 
     def _wrap(self, name: str, handler: Any) -> Any:
         """Wrap one handler, whichever of the four kinds it is."""
@@ -187,6 +191,8 @@ class CallPipeline(grpc.GenericRpcHandler):
         header, sent_id, previous = calls.read_metadata(context.invocation_metadata(), _HEADERS)
         call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
         call.repeated, call.header = bool(previous), header
+        if not header and self._policy.recognize is not None:
+            call.certificate = calls.read_certificate(context)
         call.scope, call.streams, call.lasting = method.scope, method.streams, method.lasting
         log.request_id.set(call.request_id)
         calls.current_call.set(call)
@@ -213,7 +219,13 @@ class CallPipeline(grpc.GenericRpcHandler):
 
     async def _admit(self, method: Method, call: Call) -> None:
         """Admit the caller: authenticate it, check its scope, and count the call against its limits."""
-        call.caller = await auth.identify(call.header, method.scope or "", self._policy.authenticate)
+        call.caller = await auth.identify(
+            call.header,
+            method.scope or "",
+            self._policy.authenticate,
+            certificate=call.certificate,
+            recognize=self._policy.recognize,
+        )
         self._policy.limits.acquire(call.caller, stream=method.streams)
         call.counted = True
         current_caller.set(call.caller)
