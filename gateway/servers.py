@@ -82,7 +82,7 @@ class Servers:
         recognize: Recognize | None = None
         if settings.callers_file is not None:
             found = directory.open_directory(settings, settings.callers_file, authenticate, clock)
-            self.started.add(Part.FETCHES, lambda _: found.close())
+            self.started.add(Part.ISSUERS, lambda _: found.close())
             authenticate, recognize = found.authenticate, found.recognize if settings.tls_client_ca else None
         limits = _limits(settings, clock)
         return call_policy(settings, authenticate=authenticate, recognize=recognize, limits=limits, clock=clock)

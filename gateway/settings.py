@@ -108,7 +108,11 @@ class Settings(BaseSettings):
     )
     encryption_keys: SecretStr = Field(
         SecretStr(""),
-        description="Keys that encrypt secrets, as id:base64(32 bytes), comma-separated, the active one first.",
+        description="Keys that encrypt secrets, as id:base64(32 bytes), comma-separated, the active one first; or "
+        "id:vault:…, id:aws-kms:…, id:google-kms:… of keys that a service keeps ([keys.md](keys.md)).",
+    )
+    encryption_keys_file: Path | None = Field(
+        None, description="File with the same, also one entry a line, instead of GATEWAY_ENCRYPTION_KEYS."
     )
     bootstrap_api_key: SecretStr | None = Field(
         None, description="API key of 32 or more characters for the default agency: all its locations, all scopes."
@@ -300,6 +304,7 @@ class Settings(BaseSettings):
         "tls_key",
         "tls_client_ca",
         "callers_file",
+        "encryption_keys_file",
         "upload_reserve_bytes",
         mode="before",
     )
@@ -307,6 +312,21 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: Any) -> Any:
         """Treat an empty variable as unset: compose files write unset variables that way."""
         return None if value == "" else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_keys(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take the encryption keys from their file, if there is one."""
+        file = values.get("encryption_keys_file")
+        if not file:
+            return values
+        if values.get("encryption_keys"):
+            raise ValueError("GATEWAY_ENCRYPTION_KEYS and GATEWAY_ENCRYPTION_KEYS_FILE: set one of them")
+        try:
+            text = Path(file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"GATEWAY_ENCRYPTION_KEYS_FILE: {file}: {type(error).__name__}") from None
+        return {**values, "encryption_keys": ",".join(split(text.replace("\n", ",")))}
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
@@ -422,10 +442,12 @@ class Settings(BaseSettings):
         encryption key and the database password on their own.
         """
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
-        found += [entry.partition(":")[2].strip() for entry in self.encryption_keys.get_secret_value().split(",")]
+        # What has a second colon names a key that a service keeps.
+        entries = [entry.split(":") for entry in self.encryption_keys.get_secret_value().split(",")]
+        found += [entry[1].strip() for entry in entries if len(entry) == 2]
         for provider, setting in provider_settings.declared(type(self).model_fields):
             found += [self._declared[provider][setting.name]] if setting.secret else []
-        found += [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+        found += [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "VAULT_TOKEN")]
         urls = [each.get_secret_value() for each in (self.database_url, self.database_listen_url) if each is not None]
         return [*found, *(unquote(urlsplit(url).password or "") for url in urls)]
 

@@ -23,10 +23,12 @@ class Part(Enum):
     HTTP = auto()
     FETCHES = auto()
     LOOKS = auto()
+    ISSUERS = auto()
     TOKENS = auto()
     VENDORS = auto()
     NOTIFICATIONS = auto()
     STORE_PROBE = auto()
+    KEY_SERVICES = auto()
     DATABASE = auto()
 
 
@@ -41,11 +43,11 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     # Callbacks of consents and webhooks were accepted until here.
     (Part.HTTP,),
     # Whoever waited for a look into a file has ended; what was looked into ahead is looked into again when needed.
-    (Part.FETCHES, Part.LOOKS),
+    (Part.FETCHES, Part.LOOKS, Part.ISSUERS),
     # Pairs that a vendor has issued are saved, perhaps after another call to the vendor.
     (Part.TOKENS,),
     (Part.VENDORS,),
-    (Part.NOTIFICATIONS, Part.STORE_PROBE),
+    (Part.NOTIFICATIONS, Part.STORE_PROBE, Part.KEY_SERVICES),
     # Last, with the embedded server: everything above may write.
     (Part.DATABASE,),
 )

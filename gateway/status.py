@@ -19,7 +19,7 @@ from gateway.trailers import Lengths, fitting
 from providers import errors as providers
 from storage import errors as storage
 from storage.database import DatabaseBusy, DatabaseUnavailable
-from storage.key_ring import KeyMissing
+from storage.key_ring import KeyMissing, KeyUnavailable
 
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"
@@ -176,6 +176,10 @@ _OTHERS: dict[type[BaseException], Callable[[Any], ErrorFacts]] = {
         "GATEWAY_UNAVAILABLE", "What this needs is locked by other work, or too much is waiting; try again.", {}
     ),
     DatabaseUnavailable: lambda _: ErrorFacts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
+    # Before its base class. The log and `doctor` say what the service said.
+    KeyUnavailable: lambda _: ErrorFacts(
+        "GATEWAY_UNAVAILABLE", "The service that keeps an encryption key does not answer.", {}
+    ),
     # Another process sealed with a key that this one does not have. The log and `doctor` name the key.
     KeyMissing: lambda _: ErrorFacts(
         "GATEWAY_UNAVAILABLE", "An encryption key that is in use is missing in this process.", {}

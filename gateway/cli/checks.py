@@ -38,6 +38,7 @@ async def examine() -> list[Finding]:
     findings.append(ok("settings", "all are valid"))
     for check in CHECKS:
         findings += _safely(check, settings)
+    findings += [each async for each in key_services(settings)]
     findings += [each async for each in issuers(settings)]
     findings += [each async for each in uploads(settings)]
     findings += [each async for each in database(settings)]
@@ -76,6 +77,24 @@ def public_url(settings: Settings) -> Iterator[Finding]:
         yield note("public URL", f"{settings.public_url}: works on this machine only; real consent pages need https")
     else:
         yield ok("public URL", f"{settings.public_url}; register {settings.callback_url} with the providers")
+
+
+async def key_services(settings: Settings) -> AsyncIterator[Finding]:
+    """Wrap and unwrap something with each key that a service keeps."""
+    try:
+        found = read_ring(settings)
+    except SettingsError:
+        # Said by `ring`.
+        return
+    for key in found.services:
+        try:
+            await key.prove()
+        except (key_ring.KeyMissing, key_ring.KeyWrong) as error:
+            for sentence in sentences(error):
+                yield wrong(f"encryption key {key.key_id}", sentence)
+        else:
+            yield ok(f"encryption key {key.key_id}", f"{key.service.place} wraps and unwraps")
+    found.close()
 
 
 async def uploads(settings: Settings) -> AsyncIterator[Finding]:
