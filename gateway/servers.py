@@ -17,6 +17,7 @@ from gateway.domain.locations import ClaimLimits, Owners, open_owners
 from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
+from gateway.http.rest.edge import Calls
 from gateway.http.serving import HttpServer
 from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.limits import Limits
@@ -74,6 +75,7 @@ class Servers:
         policy, owners = await self._policy(resources, domain), owners_of(self.settings, domain)
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
+        self.edge.calls = Calls.of(self.grpc.pipeline, self.grpc.descriptors)
 
     async def _policy(self, resources: Resources, domain: Domain) -> CallPolicy:
         """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""

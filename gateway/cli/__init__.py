@@ -9,7 +9,20 @@ import sys
 
 import typer
 
-from gateway.cli import api_keys, audiences, demo, doctor, keys, locations, migrate, serve, simulate, uploads, worker
+from gateway.cli import (
+    api_keys,
+    audiences,
+    demo,
+    doctor,
+    keys,
+    locations,
+    migrate,
+    restored,
+    serve,
+    simulate,
+    uploads,
+    worker,
+)
 from gateway.command_error import sentences
 
 app = typer.Typer(
@@ -26,6 +39,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
+app.command("restored")(restored.restored)
 app.add_typer(keys.app, name="keys")
 app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(locations.app, name="locations")

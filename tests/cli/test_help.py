@@ -8,8 +8,8 @@ import pytest
 from tests.cli.command import bare, execute, run
 
 COMMANDS = [
-    "serve", "worker", "migrate", "demo", "doctor", "keys new", "keys list", "keys rotate", "api-keys create",
-    "api-keys list", "api-keys revoke", "locations list", "locations assign", "locations release",
+    "serve", "worker", "migrate", "restored", "demo", "doctor", "keys new", "keys list", "keys rotate",
+    "api-keys create", "api-keys list", "api-keys revoke", "locations list", "locations assign", "locations release",
     "simulate tiktok", "simulate highlevel", "audiences hash",
 ]  # fmt: skip
 
