@@ -52,9 +52,9 @@ class _Entry(BaseModel):
     @field_validator("scopes")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse scopes that do not exist; `*` means all of them."""
+        """Refuse scopes that do not exist; `*` means all of them but those of administrators, which must be named."""
         if value == (ANY,):
-            return tuple(sorted(SCOPES))
+            return tuple(sorted(scope for scope in SCOPES if not scope.startswith("admin.")))
         if unknown := sorted(set(value) - SCOPES):
             raise ValueError(f"there is no scope {unknown[0]!r}; scopes are {', '.join(sorted(SCOPES))}")
         return value

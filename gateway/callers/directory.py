@@ -46,7 +46,7 @@ class Directory:
         self._follow()
         return await self._tokens.authenticate(key)
 
-    def recognize(self, certificate: bytes) -> Caller:
+    async def recognize(self, certificate: bytes) -> Caller:
         """Return the caller of a client certificate (PEM); raises CertificateInvalid."""
         self._follow()
         return self._certificates.recognize(certificate)

@@ -85,12 +85,15 @@ class Tokens:
         return found.caller
 
     async def _verify(self, token: str, digest: bytes) -> Caller:
-        algorithm, key_id, named = _unverified(token)
-        if named not in self.issuers:
+        algorithm, key_id, unverified = _read(token)
+        named = unverified.get("iss")
+        if not isinstance(named, str) or named not in self.issuers:
             raise TokenInvalid(TokenProblem.ISSUER_UNKNOWN)
         issuer, keys = self.issuers[named]
         if algorithm not in issuer.algorithms:
             raise TokenInvalid(TokenProblem.ALGORITHM_FORBIDDEN)
+        # Before the key: a token that has expired asks nobody, and ends whether or not its issuer can be asked.
+        _check_times(unverified, self.clock())
         key = await keys.find(key_id) if key_id else None
         if key is None:
             raise TokenInvalid(TokenProblem.KEY_UNKNOWN)
@@ -122,16 +125,15 @@ def to_caller(issuer: Issuer, claims: Mapping[str, Any]) -> Caller:
     )
 
 
-def _unverified(token: str) -> tuple[str, str, str]:
-    """Return the algorithm, the key's id and the issuer that a token names; "" for one that it does not."""
+def _read(token: str) -> tuple[str, str, Mapping[str, Any]]:
+    """Return the algorithm and the key's id that a token names, "" for none, and its claims; nothing is proved yet."""
     try:
         header = jwt.get_unverified_header(token)
         claims = jwt.decode(token, options={"verify_signature": False})
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise TokenInvalid(TokenProblem.MALFORMED) from None
-    named = (header.get("alg"), header.get("kid"), claims.get("iss"))
-    algorithm, key_id, issuer = (each if isinstance(each, str) else "" for each in named)
-    return algorithm, key_id, issuer
+    algorithm, key_id = (each if isinstance(each, str) else "" for each in (header.get("alg"), header.get("kid")))
+    return algorithm, key_id, claims
 
 
 def _signed_claims(token: str, key: KeyData, algorithm: str, issuer: Issuer) -> dict[str, Any]:
@@ -153,8 +155,6 @@ def _signed_claims(token: str, key: KeyData, algorithm: str, issuer: Issuer) -> 
 
 def _problem(error: Exception) -> TokenProblem:
     missing = error.claim if isinstance(error, jwt.MissingRequiredClaimError) else ""
-    if missing == "exp":
-        return TokenProblem.EXPIRY_MISSING
     if missing == "aud" or isinstance(error, jwt.InvalidAudienceError):
         return TokenProblem.AUDIENCE_WRONG
     if isinstance(error, jwt.InvalidSignatureError):
@@ -166,6 +166,8 @@ def _problem(error: Exception) -> TokenProblem:
 
 def _check_times(claims: Mapping[str, Any], now: datetime) -> datetime:
     """Return when the token stops being good; raises TokenInvalid if that was before, or it is not good yet."""
+    if "exp" not in claims:
+        raise TokenInvalid(TokenProblem.EXPIRY_MISSING)
     expires = _time(claims["exp"]) + LEEWAY
     if expires <= now:
         raise TokenInvalid(TokenProblem.EXPIRY_PAST)

@@ -15,7 +15,7 @@ _SCHEME = "bearer "
 Authenticate = Callable[[str], Awaitable[Caller]]
 """Returns the caller of an API key or a token, or raises Unauthenticated."""
 
-Recognize = Callable[[bytes], Caller]
+Recognize = Callable[[bytes], Awaitable[Caller]]
 """Returns the caller of a certificate (PEM), or raises Unauthenticated."""
 
 
@@ -35,7 +35,7 @@ async def identify(
 
 async def _caller(header: str, authenticate: Authenticate, certificate: bytes, recognize: Recognize | None) -> Caller:
     if not header and certificate and recognize is not None:
-        return recognize(certificate)
+        return await recognize(certificate)
     if header[: len(_SCHEME)].lower() != _SCHEME:
         raise Unauthenticated("Send `authorization: Bearer KEY`.")
     return await authenticate(header[len(_SCHEME) :].strip())

@@ -3,6 +3,7 @@
 Owns the proofs of `gateway/callers/certificates.py`, and of how `gateway/server.py` asks for certificates.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from gateway.callers.certificates import CertificateProblem, Certificates
 from gateway.callers.configuration import CertificateCaller
 from gateway.errors import CertificateInvalid
 from gateway.settings import SettingsError
+from socialgateway.v1 import post_service_pb2_grpc
 from socialgateway.v1.provider_service_pb2 import ListProvidersRequest, ListProvidersResponse
 from socialgateway.v1.provider_service_pb2_grpc import ProviderServiceStub
 from tests.fixtures.clock import Clock
 from tests.rpc.answers import assert_error
 from tests.rpc.certificates import Authority, Certificate, Identity, make_certificate
-from tests.rpc.serving import AUTH, Served, providers, serving
+from tests.rpc.serving import AUTH, Served, posts, providers, serving
+from tests.rpc.test_auth_open_calls import WATCH, Watched
 
 HOST = "app.acme.example"
 SPIFFE = "spiffe://acme.example/ns/prod/sa/app"
@@ -50,6 +53,17 @@ class Providers:
 
 
 @dataclass
+class Known:
+    """Whom the server knows, which a test may change."""
+
+    certificates: Certificates
+
+    async def __call__(self, pem: bytes) -> Caller:
+        """Return the caller of a certificate."""
+        return self.certificates.recognize(pem)
+
+
+@dataclass
 class Place:
     """A server that asks for certificates of an authority, and who called it."""
 
@@ -58,14 +72,17 @@ class Place:
     authority: Authority
     ca: Path
     servicer: Providers
-    clock: Clock
+    known: "Known"
+
+    def channel(self, identity: Identity | None) -> grpc.aio.Channel:
+        """Return a channel with a connection of its own."""
+        credentials = self.server.trusted() if identity is None else identity.trusting(self.server)
+        options = (("grpc.use_local_subchannel_pool", 1),)
+        return grpc.aio.secure_channel(f"localhost:{self.served.server.port}", credentials, options=options)
 
     async def call(self, identity: Identity | None, metadata: Any = ()) -> None:
         """Call over a new connection."""
-        credentials = self.server.trusted() if identity is None else identity.trusting(self.server)
-        options = (("grpc.use_local_subchannel_pool", 1),)
-        target = f"localhost:{self.served.server.port}"
-        async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
+        async with self.channel(identity) as channel:
             await ProviderServiceStub(channel).ListProviders(ListProvidersRequest(), metadata=metadata)
 
     async def error(self, identity: Identity | None, metadata: Any = ()) -> grpc.aio.AioRpcError:
@@ -81,12 +98,12 @@ async def asking(folder: Path, *callers: CertificateCaller) -> AsyncIterator[Pla
     server, authority, ca = make_certificate(folder, "server"), Authority("ours"), folder / "ca.pem"
     ca.write_bytes(authority.pem)
     servicer, clock = Providers(), Clock()
-    known = Certificates(callers, clock)
+    known = Known(Certificates(callers, clock))
     tls: dict[str, Any] = {"tls_cert": server.cert, "tls_key": server.key, "tls_client_ca": ca}
     async with serving(
-        providers(servicer), recognize=known.recognize, credentials=server.trusted(), clock=clock, **tls
+        providers(servicer), posts(Watched()), recognize=known, credentials=server.trusted(), clock=clock, **tls
     ) as served:
-        yield Place(served, server, authority, ca, servicer, clock)
+        yield Place(served, server, authority, ca, servicer, known)
 
 
 @pytest.fixture
@@ -155,6 +172,23 @@ async def test_a_key_goes_before_a_certificate(place: Place) -> None:
     assert ["k1"] == place.servicer.callers
     for metadata in ((("authorization", "Bearer wrong"),), (("authorization", ""),), (*AUTH, *AUTH)):
         assert_error(await place.error(identity, metadata), grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
+
+
+async def test_a_stream_ends_when_its_certificate_leaves_the_file(place: Place) -> None:
+    """A watcher with a certificate is asked for it again and again; one that stays goes on."""
+    identities = [place.authority.sign("legacy"), place.authority.sign("x", x509.DNSName(HOST))]
+    async with contextlib.AsyncExitStack() as stack:
+        calls = []
+        for identity in identities:
+            channel = await stack.enter_async_context(place.channel(identity))
+            calls.append(post_service_pb2_grpc.PostServiceStub(channel).WatchPost(WATCH))
+            await calls[-1].read()
+        place.known.certificates = Certificates((BY_HOST,), Clock())
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await calls[0].read()
+        assert_error(caught.value, grpc.StatusCode.UNAUTHENTICATED, "CERTIFICATE_INVALID", problem="NAME_UNKNOWN")
+        assert not calls[1].done()
+        calls[1].cancel()
 
 
 async def test_a_new_authority_is_used_without_a_restart(place: Place) -> None:

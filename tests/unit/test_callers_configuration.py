@@ -1,7 +1,7 @@
 """The callers file: what it may say, and how it says what is wrong.
 
 Owns the proofs of `gateway/callers/configuration.py`; that it is followed while the gateway runs is
-`tests/rpc/test_callers.py`.
+`tests/rpc/test_callers_tokens.py`.
 """
 
 from pathlib import Path

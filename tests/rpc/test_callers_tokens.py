@@ -1,15 +1,10 @@
 """Callers with tokens: a real issuer on a socket, a real server, and every way in which a token can be wrong.
 
-Owns the proofs of `gateway/callers/tokens.py`, `gateway/callers/key_sets.py` and `gateway/callers/directory.py`.
+Owns the proofs of `gateway/callers/tokens.py` and `gateway/callers/directory.py`.
 """
 
-import asyncio
 import base64
-import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,64 +12,24 @@ import grpc
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
 from gateway.caller import Caller
-from gateway.callers import key_sets, tokens
-from gateway.callers.configuration import CallersFile
-from gateway.callers.directory import Directory
-from gateway.callers.fetching import KeyFetcher
+from gateway.callers import tokens
 from gateway.callers.tokens import TokenProblem
-from gateway.errors import DomainError, IssuerUnavailable, TokenInvalid, Unauthenticated
+from gateway.errors import Unauthenticated
 from socialgateway.v1.provider_service_pb2 import ListProvidersRequest, ListProvidersResponse
 from socialgateway.v1.provider_service_pb2_grpc import ProviderServiceStub
-from tests.fixtures.clock import Clock
-from tests.fixtures.issuer import AUDIENCE, ISSUER, NAME, Issuer, issuing, new_key, public_jwk
-from tests.fixtures.waiting import until
+from tests.fixtures.issuer import AUDIENCE, ISSUER, NAME, Issuer, new_key
 from tests.rpc.answers import assert_error
-from tests.rpc.serving import authenticate, providers, serving
-
-
-@dataclass
-class Place:
-    """An issuer, a callers file that names it, and who is let in by it."""
-
-    issuer: Issuer
-    file: Path
-    directory: Directory
-    clock: Clock
-
-    def write(self, *entries: str) -> None:
-        """Write the callers file anew."""
-        self.file.write_text("\n".join(entries))
-
-    async def taken(self, token: str) -> bool:
-        """Return whether a token is one of a caller of the agency."""
-        return (await self.directory.authenticate(token)).agency == "acme"
-
-    async def problem(self, token: str) -> str:
-        """Return why a token is refused."""
-        with pytest.raises(TokenInvalid) as caught:
-            await self.directory.authenticate(token)
-        return caught.value.metadata["problem"]
+from tests.rpc.callers import Place, parts, segment, trusting, with_header
+from tests.rpc.serving import providers, serving
 
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
     """Yield an issuer and the directory that trusts it; the file is looked at in each call."""
-    clock, file = Clock(), tmp_path / "callers.toml"
-    async with issuing(clock) as issuer:
-        file.write_text(issuer.entry())
-        callers, seconds = CallersFile(file, allow_loopback=True), count()
-        callers.load()
-        directory = Directory(
-            callers, authenticate, KeyFetcher(allow_loopback=True), clock, lambda: float(next(seconds))
-        )
-        try:
-            yield Place(issuer, file, directory, clock)
-        finally:
-            await directory.close()
+    async with trusting(tmp_path) as made:
+        yield made
 
 
 async def test_a_token_is_its_claims(place: Place) -> None:
@@ -122,24 +77,11 @@ async def test_the_file_bounds_agencies_and_scopes(place: Place) -> None:
         assert TokenProblem.AGENCY_FORBIDDEN == await place.problem(place.issuer.token(org=named))
 
 
-def _parts(token: str) -> list[str]:
-    return token.split(".")
-
-
-def _segment(value: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-
-def with_header(issuer: Issuer, **header: Any) -> str:
-    """Replace the header of a sound token."""
-    return ".".join([_segment({"kid": "first", **header}), *_parts(issuer.token())[1:]])
-
-
 def with_public_key_as_secret(issuer: Issuer) -> str:
     """Sign with HMAC, and the public key that everybody knows as the secret."""
     public = issuer.keys["first"].public_key()
     pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    head = f"{_segment({'alg': 'HS256', 'kid': 'first', 'typ': 'JWT'})}.{_segment(issuer.claims())}"
+    head = f"{segment({'alg': 'HS256', 'kid': 'first', 'typ': 'JWT'})}.{segment(issuer.claims())}"
     mac = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
     signature = base64.urlsafe_b64encode(mac.sign(head.encode(), pem)).rstrip(b"=").decode()
     return f"{head}.{signature}"
@@ -152,8 +94,8 @@ def of_a_stranger(issuer: Issuer) -> str:
 
 def changed(issuer: Issuer) -> str:
     """Replace the claims of a token that was signed."""
-    head, _, signature = _parts(issuer.token())
-    return f"{head}.{_segment(issuer.claims(locations=['l2']))}.{signature}"
+    head, _, signature = parts(issuer.token())
+    return f"{head}.{segment(issuer.claims(locations=['l2']))}.{signature}"
 
 
 def claiming(**changes: Any) -> Callable[[Issuer], str]:
@@ -170,7 +112,7 @@ def at(name: str, seconds: float) -> Callable[[Issuer], str]:
 WRONG: dict[str, tuple[Callable[[Issuer], str], TokenProblem]] = {
     "no signature": (lambda issuer: with_header(issuer, alg="none"), TokenProblem.ALGORITHM_FORBIDDEN),
     "no signature, cut": (
-        lambda issuer: ".".join(_parts(with_header(issuer, alg="none"))[:2]) + ".",
+        lambda issuer: ".".join(parts(with_header(issuer, alg="none"))[:2]) + ".",
         TokenProblem.ALGORITHM_FORBIDDEN,
     ),
     "HMAC with the public key": (with_public_key_as_secret, TokenProblem.ALGORITHM_FORBIDDEN),
@@ -243,122 +185,6 @@ async def test_what_is_remembered_is_bounded(place: Place, monkeypatch: pytest.M
     for number in range(5):
         await place.directory.authenticate(place.issuer.token(sub=f"user{number}"))
     assert 3 == len(place.directory._tokens._verified)
-
-
-async def test_a_new_key_is_fetched_when_a_token_needs_it(place: Place) -> None:
-    """A rotation is followed at once: the first token of the new key asks the issuer, many at once ask once."""
-    await place.directory.authenticate(place.issuer.token())
-    place.issuer.keys["second"] = new_key()
-    place.issuer.publish()
-    await asyncio.gather(*(place.directory.authenticate(place.issuer.token("second", sub=f"u{n}")) for n in range(20)))
-    assert 2 == place.issuer.asked
-
-
-async def test_unknown_keys_ask_the_issuer_only_so_often(place: Place) -> None:
-    """Made-up key ids make few requests; meanwhile known keys go on, and an unknown one is told when to come again."""
-    await place.directory.authenticate(place.issuer.token())
-    made_up = [with_header(place.issuer, alg="ES256", kid=f"k{number}") for number in range(50)]
-    reasons = [await reason(place.directory, token) for token in made_up]
-    assert key_sets.FETCHES == place.issuer.asked
-    assert ["TOKEN_INVALID"] * 5 + ["ISSUER_UNAVAILABLE"] * 45 == reasons
-    with pytest.raises(IssuerUnavailable) as caught:
-        await place.directory.authenticate(made_up[0])
-    assert place.clock() + key_sets.WITHIN == caught.value.retry_at
-    assert await place.taken(place.issuer.token(sub="eve"))
-    place.clock.advance(key_sets.WITHIN)
-    assert TokenProblem.KEY_UNKNOWN == await place.problem(made_up[0])
-
-
-async def reason(directory: Directory, token: str) -> str:
-    """Return the reason for which a token is refused."""
-    with pytest.raises(DomainError) as caught:
-        await directory.authenticate(token)
-    return caught.value.reason
-
-
-async def test_an_issuer_that_is_down(place: Place) -> None:
-    """Tokens of known keys go on for a day; those of unknown ones are UNAVAILABLE, and work when the issuer is back."""
-    place.issuer.down = True
-    assert "ISSUER_UNAVAILABLE" == await reason(place.directory, place.issuer.token())
-    place.issuer.down = False
-    await place.directory.authenticate(place.issuer.token())
-    place.issuer.down = True
-    place.clock.advance(key_sets.KEPT - timedelta(seconds=1))
-    assert await place.taken(place.issuer.token())
-    place.issuer.keys["second"] = new_key()
-    assert "ISSUER_UNAVAILABLE" == await reason(place.directory, place.issuer.token("second"))
-    place.clock.advance(timedelta(minutes=2))
-    assert "ISSUER_UNAVAILABLE" == await reason(place.directory, place.issuer.token())
-    place.issuer.down = False
-    assert await place.taken(place.issuer.token())
-
-
-async def test_a_withdrawn_key_is_worth_nothing_soon(place: Place) -> None:
-    """Keys are fetched again while calls go on; a token of a key that is gone is then refused, remembered or not."""
-    token = place.issuer.token(exp=place.clock().timestamp() + 86400)
-    await place.directory.authenticate(token)
-    place.issuer.keys = {"second": new_key()}
-    place.issuer.publish()
-    place.clock.advance(key_sets.REFRESH_AFTER)
-    assert await place.taken(token)
-    await until(lambda: place.issuer.asked == 2)
-    (keys,) = place.directory._key_sets.values()
-    await until(lambda: keys.version == 2)
-    assert TokenProblem.KEY_UNKNOWN == await place.problem(token)
-
-
-UNREADABLE = {
-    "no JSON": b"<html>",
-    "no object": b"[]",
-    "no keys": b"{}",
-    "an empty set": b'{"keys": []}',
-    "deep": b"[" * 100_000,
-    "too large": b" " * 300_000,
-}
-
-
-async def test_an_answer_without_keys_changes_nothing(place: Place) -> None:
-    """An issuer that answers nonsense counts as down: what is known of it stays."""
-    await place.directory.authenticate(place.issuer.token())
-    unknown = with_header(place.issuer, alg="ES256", kid="new")
-    for case, place.issuer.body in UNREADABLE.items():
-        place.clock.advance(60)
-        assert "ISSUER_UNAVAILABLE" == await reason(place.directory, unknown), case
-    assert await place.taken(place.issuer.token(sub="eve"))
-
-
-def test_only_public_keys_for_signatures_are_used() -> None:
-    """Symmetric, private, encryption, nameless, weak and broken keys of a set are left out."""
-    key = new_key()
-    weak_key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - it must be refused
-    weak = RSAAlgorithm.to_jwk(weak_key.public_key(), as_dict=True)
-    good = public_jwk(key, "good")
-    entries = [
-        good,
-        {"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"},
-        {**json.loads(jwt.algorithms.ECAlgorithm.to_jwk(key)), "kid": "private"},
-        public_jwk(key, "encryption", use="enc"),
-        {**weak, "kid": "weak"},
-        {**good, "kid": None},
-        {**good, "kid": "broken", "x": "?"},
-        {**good, "kid": "unknown", "kty": "new"},
-        "text",
-    ]
-    assert {"good": good} == key_sets.parse(json.dumps({"keys": entries}).encode())
-
-
-async def test_rsa_keys_of_no_algorithm_serve_those_that_the_file_allows(place: Place) -> None:
-    """An RSA key that names no algorithm verifies RS256 and PS256; a key that names one verifies no other."""
-    key = rsa.generate_private_key(65537, 2048)
-    place.issuer.keys = {"rsa": key}
-    place.issuer.published = [{**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "rsa"}]
-    place.write(place.issuer.entry(algorithms=["RS256", "PS256"]))
-    for algorithm in ("RS256", "PS256"):
-        assert await place.taken(place.issuer.token("rsa", algorithm))
-    place.issuer.published[0]["alg"] = "RS256"
-    place.clock.advance(key_sets.KEPT)
-    assert await place.taken(place.issuer.token("rsa", "RS256"))
-    assert TokenProblem.ALGORITHM_FORBIDDEN == await place.problem(place.issuer.token("rsa", "PS256"))
 
 
 async def test_an_issuer_that_leaves_the_file_lets_nobody_in(place: Place) -> None:
