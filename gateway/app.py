@@ -11,7 +11,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gateway import data_folder, ids, log, upload_store
+from gateway import data_folder, ids, key_watch, log, upload_store
 from gateway.audit import chain
 from gateway.bootstrap import (
     Resources,
@@ -137,6 +137,7 @@ async def start(
         servers = await _servers(started, settings, readiness, clock, siblings) if roles.calls else None
         listener = await started.enter(Part.NOTIFICATIONS, open_listener(resources))
         readiness.listener = listener
+        await started.enter(Part.KEY_SERVICES, key_watch.watched(resources.ring))
         await _schema(resources, servers)
         await verify_keys(resources)
         await keep_partitions(resources, clock())

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from gateway.audit.trail import Trail
 from gateway.bootstrap import Resources
+from gateway.callers import directory
 from gateway.clock import Clock
 from gateway.domain import api_keys
 from gateway.domain.context import Domain
@@ -19,6 +20,7 @@ from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
 from gateway.http.rest.edge import Calls
 from gateway.http.serving import HttpServer
+from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.readiness import Readiness
@@ -79,10 +81,29 @@ class Servers:
         """Start the gRPC server, and give the HTTP edge its domain; health reports NOT_SERVING until `set_ready`."""
         trail = Trail(domain.db, domain.clock)
         self.started.add(Part.AUDIT, lambda _: trail.close())
-        policy, owners = await _policy(resources, domain, trail), owners_of(self.settings, domain)
+        policy, owners = await self._policy(resources, domain, trail), owners_of(self.settings, domain)
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
         self.edge.calls = Calls.of(self.grpc.pipeline, self.grpc.descriptors)
+
+    async def _policy(self, resources: Resources, domain: Domain, trail: Trail) -> CallPolicy:
+        """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
+        settings, clock = self.settings, domain.clock
+        authenticate: Authenticate = partial(api_keys.authenticate, await open_keys(resources, domain))
+        recognize: Recognize | None = None
+        if settings.callers_file is not None:
+            found = directory.open_directory(settings, settings.callers_file, authenticate, clock)
+            self.started.add(Part.ISSUERS, lambda _: found.close())
+            authenticate, recognize = found.authenticate, found.recognize if settings.tls_client_ca else None
+        return call_policy(
+            settings,
+            authenticate=authenticate,
+            recognize=recognize,
+            limits=_limits(settings, clock),
+            clock=clock,
+            trail=trail,
+            telemetry=domain.telemetry,
+        )
 
     async def _start_grpc(self, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners) -> GrpcServer:
         page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
@@ -112,20 +133,6 @@ def owners_of(settings: Settings, domain: Domain) -> Owners:
     """Return who owns which location, within the limits of the settings."""
     limits = ClaimLimits(settings.location_claims_per_hour, settings.unproved_locations_per_agency)
     return open_owners(domain.db, domain.listener, domain.clock, limits)
-
-
-async def _policy(resources: Resources, domain: Domain, trail: Trail) -> CallPolicy:
-    """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
-    settings, store = resources.settings, await open_keys(resources, domain)
-    limits = _limits(settings, domain.clock)
-    return call_policy(
-        settings,
-        authenticate=partial(api_keys.authenticate, store),
-        limits=limits,
-        clock=domain.clock,
-        trail=trail,
-        telemetry=domain.telemetry,
-    )
 
 
 def _limits(settings: Settings, clock: Clock) -> Limits:

@@ -115,7 +115,7 @@ class Sealer:
             self._sealers.move_to_end(location)
             return known
         rows = await _data_keys(tx, location) or await self._create(tx, location)
-        ciphers = {row.version: seal.aead(self.ring.unwrap(row.key_id, row.wrapped, aad=row.aad)) for row in rows}
+        ciphers = {row.version: seal.aead(await self.ring.unwrap(row.key_id, row.wrapped, aad=row.aad)) for row in rows}
         sealer = LocationSealer(location, max(ciphers), ciphers)
         # A key created in this very transaction is not cached: after a rollback nothing may be sealed with it.
         if location not in tx.info.get(_UNCOMMITTED, ()):
@@ -126,7 +126,7 @@ class Sealer:
 
     async def _create(self, tx: Transaction, location: str) -> list[DataKeyTable]:
         """Create the first data key; if another transaction is doing so right now, wait for it and use its key."""
-        key_id, wrapped = self.ring.wrap(os.urandom(seal.KEY_BYTES), aad=_data_key_aad(location, 1))
+        key_id, wrapped = await self.ring.wrap(os.urandom(seal.KEY_BYTES), aad=_data_key_aad(location, 1))
         statement = pg_insert(DataKeyTable).values(location=location, version=1, key_id=key_id, wrapped=wrapped)
         made = await tx.execute(statement.on_conflict_do_nothing().returning(col(DataKeyTable.version)))
         if made.first() is not None:
@@ -142,12 +142,12 @@ async def get_secret(db: Database, ring: KeyRing, name: str) -> bytes:
     async with db.read() as tx:
         row = (await tx.execute(query)).scalar_one_or_none()
     if row is None:
-        key_id, wrapped = ring.wrap(os.urandom(seal.KEY_BYTES), aad=_secret_aad(name))
+        key_id, wrapped = await ring.wrap(os.urandom(seal.KEY_BYTES), aad=_secret_aad(name))
         statement = pg_insert(SecretTable).values(name=name, key_id=key_id, wrapped=wrapped)
         async with db.transaction() as tx:
             await tx.execute(statement.on_conflict_do_nothing())
             row = (await tx.execute(query)).scalar_one()
-    return ring.unwrap(row.key_id, row.wrapped, aad=row.aad)
+    return await ring.unwrap(row.key_id, row.wrapped, aad=row.aad)
 
 
 async def _data_keys(tx: Transaction, location: str) -> list[DataKeyTable]:

@@ -31,6 +31,7 @@ pytest_plugins = [
     "tests.fixtures.audiences",
     "tests.fixtures.logs",
     "tests.fixtures.s3",
+    "tests.fixtures.vault",
 ]
 
 

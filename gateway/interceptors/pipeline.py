@@ -26,7 +26,7 @@ from gateway.caller import current_caller
 from gateway.clock import Clock
 from gateway.errors import FieldInvalid
 from gateway.interceptors import auth, calls, errors, messages, request_id, scopes
-from gateway.interceptors.auth import Authenticate
+from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.calls import Call
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.open_calls import OpenCalls
@@ -43,6 +43,8 @@ _HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS, TRACEPARENT)
 class CallPolicy:
     """How calls are authenticated and limited, and where it is recorded how those end that change something;
     `deadline_seconds` is for unary calls whose client set none.
+
+    `recognize` is for clients that have a certificate and no key; without it there are none.
     """
 
     authenticate: Authenticate
@@ -53,6 +55,7 @@ class CallPolicy:
     trail: Trail | None = None
     telemetry: Telemetry = OFF
     new_id: NewId = request_id.new_request_id
+    recognize: Recognize | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class CallPipeline(grpc.GenericRpcHandler):
 
     async def check_keys(self) -> None:
         """End the streams and uploads of keys that were revoked, have expired, or may do less than they could."""
-        await self.open.check_keys(self._policy.authenticate)
+        await self.open.check_keys(self._policy.authenticate, self._policy.recognize)
 
     def _wrap(self, name: str, handler: Any) -> Any:
         """Wrap one handler, whichever of the four kinds it is."""
@@ -200,6 +203,8 @@ class CallPipeline(grpc.GenericRpcHandler):
         header, sent_id, previous, traceparent = calls.read_metadata(context.invocation_metadata(), _HEADERS)
         call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
         call.repeated, call.header = bool(previous), header
+        if not header and self._policy.recognize is not None:
+            call.certificate = calls.read_certificate(context)
         call.scope, call.streams, call.lasting = method.scope, method.streams, method.lasting
         log.request_id.set(call.request_id)
         calls.current_call.set(call)
@@ -243,7 +248,13 @@ class CallPipeline(grpc.GenericRpcHandler):
 
     async def _admit(self, method: Method, call: Call, act: Act) -> None:
         """Admit the caller: authenticate it, check its scope, and count the call against its limits."""
-        call.caller = await auth.identify(call.header, "", self._policy.authenticate)
+        call.caller = await auth.identify(
+            call.header,
+            "",
+            self._policy.authenticate,
+            certificate=call.certificate,
+            recognize=self._policy.recognize,
+        )
         # Before the scope: who lacks it is on record.
         act.actor, act.agency = call.caller.key_id, call.caller.agency
         auth.check_scope(call.caller, method.scope or "")
