@@ -160,6 +160,11 @@ class Loop(asyncio.SelectorEventLoop):
             ready = self._ready = deque(each for each in ready if not is_dead(each))
         if self._frozen:
             ready = self._ready = deque(each for each in ready if not self._set_aside(each))
+        # asyncio runs a timer up to its clock's resolution early. Then it is that time: whoever waits for what is left
+        # would wait without end, as long as something else always has an answer.
+        timers = self._scheduled  # type: ignore[attr-defined]
+        if timers and self.now < timers[0].when() <= self.now + self._clock_resolution:
+            self.now = timers[0].when()
         rest: list[Any] = []
         if len(ready) > 1:
             tasks = [index for index, handle in enumerate(ready) if task_of(handle) is not None]
