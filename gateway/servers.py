@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
+from gateway.audit.trail import Trail
 from gateway.bootstrap import Resources
 from gateway.callers import directory
 from gateway.clock import Clock
@@ -78,12 +79,14 @@ class Servers:
 
     async def start_calls(self, domain: Domain, resources: Resources) -> None:
         """Start the gRPC server, and give the HTTP edge its domain; health reports NOT_SERVING until `set_ready`."""
-        policy, owners = await self._policy(resources, domain), owners_of(self.settings, domain)
+        trail = Trail(domain.db, domain.clock)
+        self.started.add(Part.AUDIT, lambda _: trail.close())
+        policy, owners = await self._policy(resources, domain, trail), owners_of(self.settings, domain)
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
         self.edge.calls = Calls.of(self.grpc.pipeline, self.grpc.descriptors)
 
-    async def _policy(self, resources: Resources, domain: Domain) -> CallPolicy:
+    async def _policy(self, resources: Resources, domain: Domain, trail: Trail) -> CallPolicy:
         """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
         settings, clock = self.settings, domain.clock
         authenticate: Authenticate = partial(api_keys.authenticate, await open_keys(resources, domain))
@@ -92,8 +95,15 @@ class Servers:
             found = directory.open_directory(settings, settings.callers_file, authenticate, clock)
             self.started.add(Part.ISSUERS, lambda _: found.close())
             authenticate, recognize = found.authenticate, found.recognize if settings.tls_client_ca else None
-        limits = _limits(settings, clock)
-        return call_policy(settings, authenticate=authenticate, recognize=recognize, limits=limits, clock=clock)
+        return call_policy(
+            settings,
+            authenticate=authenticate,
+            recognize=recognize,
+            limits=_limits(settings, clock),
+            clock=clock,
+            trail=trail,
+            telemetry=domain.telemetry,
+        )
 
     async def _start_grpc(self, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners) -> GrpcServer:
         page_secret = await keys.get_secret(resources.db, resources.ring, "pages")

@@ -186,6 +186,12 @@ class Settings(BaseSettings):
         le=3650,
         description="Days for which points of metrics and comments are kept after they were last read.",
     )
+    audit_retention_days: int = Field(
+        400,
+        ge=1,
+        le=3650,
+        description="Days for which rows of the audit log are kept at least; they are dropped by the week.",
+    )
     highlevel_client_id: str = Field("", description="Client id of your HighLevel marketplace application.")
     highlevel_client_secret: SecretStr = Field(
         SecretStr(""), description="Client secret of your HighLevel marketplace application."
@@ -266,6 +272,14 @@ class Settings(BaseSettings):
         le=24 * 366,
         description="Hours for which an upload is kept after the last post that named it became final; as long can a "
         "failed post be retried.",
+    )
+    metrics_address: str = Field(
+        "",
+        description="Address of Prometheus's /metrics, such as 127.0.0.1:9464; off if unset. Without a host it is "
+        "loopback: it has no key. Of several processes the first has this port, and each other one the next.",
+    )
+    metrics_agency_label: bool = Field(
+        False, description="Tell agencies apart in the metrics that docs/metrics.md marks; each is a series of its own."
     )
     max_connection_age_seconds: float = Field(
         0, ge=0, description="Age in seconds at which a client must reconnect, for load balancing; 0 means never."

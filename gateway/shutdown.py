@@ -26,6 +26,10 @@ class Part(Enum):
     ISSUERS = auto()
     TOKENS = auto()
     VENDORS = auto()
+    AUDIT = auto()
+    GAUGES = auto()
+    METRICS = auto()
+    TELEMETRY = auto()
     NOTIFICATIONS = auto()
     STORE_PROBE = auto()
     KEY_SERVICES = auto()
@@ -47,7 +51,11 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     # Pairs that a vendor has issued are saved, perhaps after another call to the vendor.
     (Part.TOKENS,),
     (Part.VENDORS,),
-    (Part.NOTIFICATIONS, Part.STORE_PROBE, Part.KEY_SERVICES),
+    # How the last calls ended is written.
+    (Part.AUDIT,),
+    (Part.NOTIFICATIONS, Part.STORE_PROBE, Part.GAUGES, Part.METRICS, Part.KEY_SERVICES),
+    # What was measured until here is sent.
+    (Part.TELEMETRY,),
     # Last, with the embedded server: everything above may write.
     (Part.DATABASE,),
 )

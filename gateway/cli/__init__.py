@@ -12,6 +12,7 @@ import typer
 from gateway.cli import (
     api_keys,
     audiences,
+    audit,
     demo,
     doctor,
     keys,
@@ -45,6 +46,7 @@ app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(locations.app, name="locations")
 app.add_typer(uploads.app, name="uploads")
 app.add_typer(audiences.app, name="audiences")
+app.add_typer(audit.app, name="audit")
 app.add_typer(simulate.app, name="simulate")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

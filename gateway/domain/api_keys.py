@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.caller import CLAIM_SCOPE, Caller
 from gateway.clock import Clock
 from gateway.domain.locations import name_locations
@@ -159,6 +160,7 @@ async def create(
     async with store.database.transaction() as tx:
         taken = await name_locations(tx, agency, row.locations or (), row.create_time)
         await api_keys.insert(tx, row)
+        await acts.record(tx, row.create_time, resource=names.API_KEY.format(row.id))
     return NewKey(row.id, Secret(key), taken)
 
 
@@ -167,6 +169,7 @@ async def revoke(store: KeyStore, key_id: str) -> None:
     try:
         async with store.database.transaction() as tx:
             row = await api_keys.revoke(tx, key_id, store.clock())
+            await acts.record(tx, store.clock(), resource=names.API_KEY.format(key_id))
     except storage_errors.NotFound:
         raise ResourceNotFound(names.API_KEY.format(key_id)) from None
     store.valid.invalidate(row.digest.hex())

@@ -28,9 +28,14 @@ async def identify(
     not have the scope.
     """
     caller = await _caller(header, authenticate, certificate, recognize)
+    check_scope(caller, scope)
+    return caller
+
+
+def check_scope(caller: Caller, scope: str) -> None:
+    """Raise ScopeMissing if the caller's key does not have the scope."""
     if not caller.has_scope(scope):
         raise ScopeMissing(scope)
-    return caller
 
 
 async def _caller(header: str, authenticate: Authenticate, certificate: bytes, recognize: Recognize | None) -> Caller:

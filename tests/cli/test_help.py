@@ -10,7 +10,8 @@ from tests.cli.command import bare, execute, run
 COMMANDS = [
     "serve", "worker", "migrate", "restored", "demo", "doctor", "keys new", "keys list", "keys rotate",
     "api-keys create", "api-keys list", "api-keys revoke", "locations list", "locations assign", "locations release",
-    "simulate tiktok", "simulate highlevel", "audiences hash",
+    "simulate tiktok", "simulate highlevel", "audiences hash", "audit export",
+    "audit verify",
 ]  # fmt: skip
 
 HEAVY = (
