@@ -4,6 +4,8 @@
 #   docker run --read-only --tmpfs /tmp -v gateway:/data -e GATEWAY_ENCRYPTION_KEYS=… -p 50051:50051 -p 8080:8080 social-gateway
 FROM python:3.11.14-slim-bookworm AS build
 
+# Clients of key services: --build-arg EXTRAS=[vault], [aws] or [google], see docs/keys.md.
+ARG EXTRAS=""
 WORKDIR /source
 # The versions of requirements.lock, for what the gateway itself needs; its hashes are checked.
 COPY pyproject.toml requirements.lock README.md LICENSE ./
@@ -14,7 +16,7 @@ COPY storage storage
 RUN python -m venv /opt/social-gateway \
     && /opt/social-gateway/bin/python -m pip install --no-cache-dir "uv>=0.13,<1" \
     && /opt/social-gateway/bin/uv pip install --python /opt/social-gateway/bin/python --no-cache --compile-bytecode \
-    --constraint requirements.lock . \
+    --constraint requirements.lock ".$EXTRAS" \
     && /opt/social-gateway/bin/python -m pip uninstall --yes uv
 
 FROM python:3.11.14-slim-bookworm
