@@ -81,6 +81,7 @@ class Gateway:
     http: "HttpServer | None"
     jobs: "Jobs | None"
     shutdown: Shutdown = field(repr=False)
+    admin: "GrpcServer | None" = None
 
     async def stop(self, *, delay: float | None = None, grace: float | None = None) -> None:
         """Stop everything in the order of `shutdown.ORDER`: after `delay` seconds new calls are refused, running calls
@@ -152,10 +153,12 @@ async def start(
         jobs = await _jobs(started, domain, resources) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
         grpc, http = (servers.grpc, servers.http) if servers else (None, None)
-        if grpc is not None:
-            await grpc.set_ready(await readiness.serving())
-            grpc.watch(readiness.serving)
-        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, started.take())
+        admin = servers.admin if servers else None
+        for server in (grpc, admin):
+            if server is not None:
+                await server.set_ready(await readiness.serving())
+                server.watch(readiness.serving)
+        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, started.take(), admin)
     _banner(gateway)
     return gateway
 
@@ -177,7 +180,7 @@ async def build_domain(
         for name in registry.PROVIDERS
     }
     started.add(Part.VENDORS, lambda _: _close_all(found.values()))
-    sealer = Sealer(resources.db, resources.ring)
+    sealer = Sealer(resources.db, resources.ring, listener)
 
     async def renew_from_parent(connection: ConnectionRow) -> Grant:
         return await agencies.derive_grant(domain, connection)
@@ -297,6 +300,7 @@ def _banner(gateway: Gateway) -> None:
     _log.info(
         "serving" if grpc else "working",
         grpc=_bound(settings.grpc_address, grpc.port) if grpc else "",
+        admin=_bound(settings.admin_address, gateway.admin.port) if gateway.admin else "",
         tls=settings.tls_cert is not None,
         http=_bound(settings.http_address, http.port) if http else "",
         public_url=gateway.domain.public_url,

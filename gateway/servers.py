@@ -20,7 +20,8 @@ from gateway.http.serving import HttpServer
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.readiness import Readiness
-from gateway.rpc import services
+from gateway.rpc import admin_services, services
+from gateway.rpc.admin_guard import AdminDomain
 from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings
 from gateway.shutdown import Part, Shutdown
@@ -33,7 +34,9 @@ SCHEMA_SENTENCE = "Its database is waiting for a migration."
 
 @dataclass(slots=True)
 class Servers:
-    """The running servers; `grpc` is None until `start_calls`, and what is started is added to `started`."""
+    """The running servers; `grpc` is None until `start_calls`, and what is started is added to `started`. `admin` stays
+    None unless the settings have an address for it.
+    """
 
     started: Shutdown
     settings: Settings
@@ -42,6 +45,7 @@ class Servers:
     edge: Edge
     http: HttpServer
     grpc: GrpcServer | None = None
+    admin: GrpcServer | None = None
 
     @classmethod
     async def start(
@@ -69,7 +73,10 @@ class Servers:
 
     async def start_calls(self, domain: Domain, resources: Resources) -> None:
         """Start the gRPC server, and give the HTTP edge its domain; health reports NOT_SERVING until `set_ready`."""
-        policy, owners = await _policy(resources, domain), owners_of(self.settings, domain)
+        store = await open_keys(resources, domain)
+        policy, owners = _policy(self.settings, domain, store), owners_of(self.settings, domain)
+        if self.settings.admin_address:
+            self.admin = await self._start_admin(domain, resources, policy, AdminDomain(domain, owners, store))
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
 
@@ -80,7 +87,20 @@ class Servers:
         self.started.add(Part.UPLOADS, lambda _: slots.settle())
         served = services.services(domain, owners, page_secret=page_secret, slots=slots)
         server = build_server(self.settings, served, policy, shared=self.siblings is not None)
-        self.started.add(Part.CALLS, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
+        return await self._run(Part.CALLS, server)
+
+    async def _start_admin(
+        self, domain: Domain, resources: Resources, policy: CallPolicy, admin: AdminDomain
+    ) -> GrpcServer:
+        """Start the Admin API on its own port, under the same policy: a key's limits count calls over all ports."""
+        page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
+        served = admin_services.services(admin, page_secret=page_secret)
+        shared = self.siblings is not None
+        server = build_server(self.settings, served, policy, shared=shared, admin=True)
+        return await self._run(Part.ADMIN_CALLS, server)
+
+    async def _run(self, part: Part, server: GrpcServer) -> GrpcServer:
+        self.started.add(part, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
         await server.start()
         return server
 
@@ -103,9 +123,8 @@ def owners_of(settings: Settings, domain: Domain) -> Owners:
     return open_owners(domain.db, domain.listener, domain.clock, limits)
 
 
-async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
+def _policy(settings: Settings, domain: Domain, store: api_keys.KeyStore) -> CallPolicy:
     """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
-    settings, store = resources.settings, await open_keys(resources, domain)
     limits = _limits(settings, domain.clock)
     return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
 

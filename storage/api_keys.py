@@ -33,6 +33,11 @@ class ApiKeyRow(SQLModel, table=True):
     create_time: datetime = time_field()
     expire_time: datetime | None = time_field(nullable=True)
     revoke_time: datetime | None = time_field(nullable=True)
+    former_digest: bytes | None = Field(default=None, unique=True)
+    """The HMAC of the secret before the last rotation, good until `former_expire_time`."""
+    former_expire_time: datetime | None = time_field(nullable=True)
+    last_use_time: datetime | None = time_field(nullable=True)
+    """When the key was used, at most `USE_STEP` before its latest use."""
 
 
 async def insert(tx: Transaction, row: ApiKeyRow) -> None:

@@ -251,3 +251,28 @@ class AudienceStep(StrEnum):
     """All are here: their files go to the vendor."""
     SUBMITTED = "SUBMITTED"
     """The vendor is called, or its answer was lost."""
+
+
+class AgencyState(StrEnum):
+    """Whether an agency can be used: `agencies.state`."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    DELETING = "DELETING"
+
+
+class AdminJobKind(StrEnum):
+    """What a job of an operator does: `admin_jobs.kind`."""
+
+    DELETE_AGENCY = "DELETE_AGENCY"
+    DELETE_LOCATION = "DELETE_LOCATION"
+    REWRAP_KEYS = "REWRAP_KEYS"
+
+
+class AdminJobState(StrEnum):
+    """How far a job of an operator is: `admin_jobs.state`."""
+
+    RUNNING = "RUNNING"
+    SETTLING = "SETTLING"
+    """Everything was deleted; what was under way meanwhile is looked for once more."""
+    SUCCEEDED = "SUCCEEDED"

@@ -81,6 +81,8 @@ AD = Pattern("locations/{location}/adAccounts/{ad_account}/campaigns/{campaign}/
 AUDIENCE = Pattern("locations/{location}/adAccounts/{ad_account}/audiences/{audience}")
 EVENT = Pattern("locations/{location}/events/{event}")
 API_KEY = Pattern("apiKeys/{api_key}")
+AGENCY = Pattern("agencies/{agency}")
+AGENCY_API_KEY = Pattern("agencies/{agency}/apiKeys/{api_key}")
 
 
 def provider(name: str, *, path: str = "provider") -> str:

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.aip import names
-from gateway.caller import CLAIM_SCOPE, Caller
+from gateway.caller import CLAIM_SCOPE, OPERATE_SCOPE, Caller
 from gateway.clock import Clock
 from gateway.domain.locations import name_locations
-from gateway.errors import FieldInvalid, ResourceNotFound, Unauthenticated
+from gateway.errors import AgencySuspended, FieldInvalid, ResourceNotFound, Unauthenticated
 from providers.models.secret import Secret
-from storage import api_keys
+from storage import agencies, api_keys
 from storage import errors as storage_errors
 from storage.api_keys import ApiKeyRow
 from storage.cache import CoherentCache, Invalidations
 from storage.database import Database
+from storage.states import AgencyState
 
 PREFIX = "sg_"
 SECRET_BYTES = 32
@@ -36,6 +37,9 @@ SCOPES = frozenset(
     {
         "accounts.read",
         "accounts.write",
+        OPERATE_SCOPE,
+        "admin.read",
+        "admin.write",
         "ads.read",
         "ads.spend",
         "ads.write",
@@ -90,6 +94,7 @@ class KeyStore:
     clock: Clock
     valid: CoherentCache[str, ValidKey]
     refused: CoherentCache[str, bool]
+    agencies: CoherentCache[str, AgencyState]
     bootstrap: bytes | None = field(default=None, repr=False)
 
 
@@ -103,6 +108,7 @@ def open_store(
         clock=clock,
         valid=CoherentCache(listener, api_keys.TOPIC, size=20_000),
         refused=CoherentCache(listener, api_keys.TOPIC, size=4_096),
+        agencies=CoherentCache(listener, agencies.TOPIC, size=20_000),
         bootstrap=digest_of(pepper, bootstrap_key.reveal()) if bootstrap_key else None,
     )
 
@@ -113,7 +119,10 @@ def digest_of(pepper: bytes, key: str) -> bytes:
 
 
 async def authenticate(store: KeyStore, key: str) -> Caller:
-    """Return the caller of a key; raises Unauthenticated, without a reason, for a key that is not valid now."""
+    """Return the caller of a key.
+
+    Raises Unauthenticated, without a reason, for a key that is not valid now, AgencySuspended.
+    """
     digest = digest_of(store.pepper, key)
     if store.bootstrap is not None and hmac.compare_digest(digest, store.bootstrap):
         return BOOTSTRAP
@@ -123,7 +132,22 @@ async def authenticate(store: KeyStore, key: str) -> Caller:
     found = await _look_up(store, digest)
     if found.expire_time is not None and found.expire_time <= store.clock():
         raise Unauthenticated()
+    await require_active(store, found.caller.agency)
     return found.caller
+
+
+async def require_active(store: KeyStore, agency: str) -> None:
+    """Raise AgencySuspended for a suspended agency, Unauthenticated for one that is being deleted."""
+    state = store.agencies.get(agency) or await store.agencies.load(agency, lambda: _state(store, agency))
+    if state == AgencyState.SUSPENDED:
+        raise AgencySuspended(agency)
+    if state == AgencyState.DELETING:
+        raise Unauthenticated()
+
+
+async def _state(store: KeyStore, agency: str) -> AgencyState:
+    async with store.database.read() as tx:
+        return await agencies.state(tx, agency)
 
 
 async def create(

@@ -1,6 +1,6 @@
-"""The scope that each method requires, in one table, and what else is fixed about a method.
+"""The scope that each method requires, in one table for each port, and what else is fixed about a method.
 
-Owns the table, which methods need no API key at all, and which the contract marks as repeatable. Does not know how a
+Owns the tables, which methods need no API key at all, and which the contract marks as repeatable. Does not know how a
 scope is checked.
 """
 
@@ -113,6 +113,16 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.ads.v1.AudienceService/AppendAudienceMembers": "ads.write",
 }
 
+ADMIN_SCOPES: dict[str, str] = {
+    "/socialgateway.admin.v1.AgencyService/CreateAgency": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/GetAgency": "admin.read",
+    "/socialgateway.admin.v1.AgencyService/ListAgencies": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/SuspendAgency": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/ResumeAgency": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/DeleteAgency": "admin.operate",
+}
+"""The methods of the Admin API, which are served on a port of its own only."""
+
 PUBLIC_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 
 
@@ -122,8 +132,8 @@ def is_public(method: str) -> bool:
 
 
 def scope_of(method: str) -> str:
-    """Return the scope that the method requires; raises KeyError for a method that is not in the table."""
-    return METHOD_SCOPES[method]
+    """Return the scope that the method requires; raises KeyError for a method that is in neither table."""
+    return METHOD_SCOPES[method] if method in METHOD_SCOPES else ADMIN_SCOPES[method]
 
 
 def is_idempotent(method: str) -> bool:

@@ -1,0 +1,35 @@
+"""One well-formed request for every method of the Admin API; a method without a row here fails the sweep.
+
+Owns the table. Does not know what is done with a request.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.fixtures.client import ADMIN_METHODS
+from tests.security.requests import filled
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """The ids of an agency and of what it has."""
+
+    agency: str
+    location: str
+    key: str
+
+
+AGENCY = "agencies/{agency}"
+VALUES: dict[str, dict[str, Any]] = {
+    "AgencyService/CreateAgency": {"agency": {"display_name": "theirs"}, "agency_id": "{agency}"},
+    "AgencyService/GetAgency": {"name": AGENCY},
+    "AgencyService/ListAgencies": {},
+    "AgencyService/SuspendAgency": {"name": AGENCY},
+    "AgencyService/ResumeAgency": {"name": AGENCY},
+    "AgencyService/DeleteAgency": {"name": AGENCY},
+}
+
+
+def sound(method: str, tenant: Tenant) -> Any:
+    """Return a request of the method that nothing is wrong with."""
+    return ADMIN_METHODS[method].request(**filled(VALUES[method], asdict(tenant)))
