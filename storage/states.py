@@ -276,3 +276,11 @@ class AdminJobState(StrEnum):
     SETTLING = "SETTLING"
     """Everything was deleted; what was under way meanwhile is looked for once more."""
     SUCCEEDED = "SUCCEEDED"
+
+
+class ApiKeyState(StrEnum):
+    """Whether an API key is accepted; it follows from its times and has no column."""
+
+    VALID = "VALID"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"

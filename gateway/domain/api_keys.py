@@ -8,20 +8,21 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.aip import names
 from gateway.caller import CLAIM_SCOPE, OPERATE_SCOPE, Caller
 from gateway.clock import Clock
 from gateway.domain.locations import name_locations
-from gateway.errors import AgencySuspended, FieldInvalid, ResourceNotFound, Unauthenticated
+from gateway.errors import AgencySuspended, FieldInvalid, ResourceNotFound, StateForbids, Unauthenticated
 from providers.models.secret import Secret
 from storage import agencies, api_keys
 from storage import errors as storage_errors
 from storage.api_keys import ApiKeyRow
 from storage.cache import CoherentCache, Invalidations
-from storage.database import Database
+from storage.database import Database, DatabaseUnavailable, Transaction
 from storage.states import AgencyState
 
 PREFIX = "sg_"
@@ -167,11 +168,43 @@ async def create(
     agency's with the key. Raises FieldInvalid, also for the location of another agency.
     """
     _check(agency, locations, scopes)
-    key = PREFIX + base64.urlsafe_b64encode(random(SECRET_BYTES)).rstrip(b"=").decode()
+    made, row = make(
+        store,
+        agency=agency,
+        locations=locations,
+        scopes=scopes,
+        random=random,
+        expire_time=expire_time,
+        redirect_uris=redirect_uris,
+        display_name=display_name,
+    )
+    async with store.database.transaction() as tx:
+        taken = await store_key(tx, row)
+    return replace(made, taken=taken)
+
+
+def new_secret(random: Callable[[int], bytes]) -> Secret:
+    """Return a new key."""
+    return Secret(PREFIX + base64.urlsafe_b64encode(random(SECRET_BYTES)).rstrip(b"=").decode())
+
+
+def make(
+    store: KeyStore,
+    *,
+    agency: str,
+    locations: Collection[str] | None,
+    scopes: Collection[str],
+    random: Callable[[int], bytes],
+    expire_time: datetime | None,
+    redirect_uris: Sequence[str],
+    display_name: str,
+) -> tuple[NewKey, ApiKeyRow]:
+    """Return a new key, and its row, which is not stored yet."""
+    secret = new_secret(random)
     row = ApiKeyRow(
         id="k" + random(8).hex(),
-        digest=digest_of(store.pepper, key),
-        hint=key[-4:],
+        digest=digest_of(store.pepper, secret.reveal()),
+        hint=secret.reveal()[-4:],
         agency=agency,
         display_name=display_name,
         locations=None if locations is None else sorted(set(locations)),
@@ -180,10 +213,27 @@ async def create(
         create_time=store.clock(),
         expire_time=expire_time,
     )
-    async with store.database.transaction() as tx:
-        taken = await name_locations(tx, agency, row.locations or (), row.create_time)
-        await api_keys.insert(tx, row)
-    return NewKey(row.id, Secret(key), taken)
+    return NewKey(row.id, secret), row
+
+
+async def store_key(tx: Transaction, row: ApiKeyRow) -> Sequence[str]:
+    """Store a new key, make the locations that it names its agency's, and return those that another agency had.
+
+    Raises FieldInvalid, StateForbids for an agency that is being deleted.
+    """
+    state = await agencies.state(tx, row.agency)
+    if state == AgencyState.DELETING:
+        raise StateForbids(state, "It is being deleted.", resource=names.AGENCY.format(row.agency))
+    taken = await name_locations(tx, row.agency, row.locations or (), row.create_time)
+    await api_keys.insert(tx, row)
+    return taken
+
+
+def forget(store: KeyStore, row: ApiKeyRow) -> None:
+    """Drop a key from this process's cache at once; other replicas hear of a change with its commit."""
+    for digest in (row.digest, row.former_digest):
+        if digest is not None:
+            store.valid.invalidate(digest.hex())
 
 
 async def revoke(store: KeyStore, key_id: str) -> None:
@@ -193,7 +243,7 @@ async def revoke(store: KeyStore, key_id: str) -> None:
             row = await api_keys.revoke(tx, key_id, store.clock())
     except storage_errors.NotFound:
         raise ResourceNotFound(names.API_KEY.format(key_id)) from None
-    store.valid.invalidate(row.digest.hex())
+    forget(store, row)
 
 
 def _check(agency: str, locations: Collection[str] | None, scopes: Collection[str]) -> None:
@@ -229,7 +279,23 @@ async def _read(store: KeyStore, digest: bytes) -> ValidKey:
         row = await api_keys.by_digest(tx, digest)
     if row is None or row.revoke_time is not None:
         raise Unauthenticated()
-    return _valid_key(row)
+    found = _valid_key(row)
+    if row.digest != digest:
+        # The secret before the last rotation: good until the overlap ends, or the key does.
+        ends = [each for each in (row.former_expire_time, row.expire_time) if each is not None]
+        found = replace(found, expire_time=min(ends))
+    await _note_use(store, row)
+    return found
+
+
+async def _note_use(store: KeyStore, row: ApiKeyRow) -> None:
+    """Record the use of a key that is read, which happens seldom while it is cached, and at most every USE_STEP."""
+    now = store.clock()
+    if row.last_use_time is not None and now - row.last_use_time < api_keys.USE_STEP:
+        return
+    with suppress(DatabaseUnavailable):
+        async with store.database.transaction() as tx:
+            await api_keys.note_use(tx, row.id, now)
 
 
 async def _refusal() -> bool:

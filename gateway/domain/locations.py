@@ -196,7 +196,7 @@ async def assign(
     """
     row = await _of(tx, location, former, to)
     if row is not None and row.agency != to:
-        await _check_idle(tx, location, discard)
+        await check_idle(tx, location, discard)
         return await _hand_over(tx, row, to, LocationClaim.ASSIGNED, now)
     await locations.claim(tx, location, to, now, LocationClaim.ASSIGNED)
     await locations.strengthen(tx, location, LocationClaim.ASSIGNED)
@@ -212,7 +212,7 @@ async def release(tx: Transaction, location: str, former: str, *, discard: bool 
     row = await _of(tx, location, former)
     if row is None:
         raise FieldInvalid("agency", "must be named")
-    await _check_idle(tx, location, discard)
+    await check_idle(tx, location, discard)
     gone = await _empty(tx, row)
     await locations.remove(tx, row)
     log.info("location.released", location=location, former=former, deleted=gone)
@@ -231,7 +231,8 @@ async def _of(tx: Transaction, location: str, *expected: str) -> LocationRow | N
     return row
 
 
-async def _check_idle(tx: Transaction, location: str, discard: bool) -> None:
+async def check_idle(tx: Transaction, location: str, discard: bool) -> None:
+    """Raise StateForbids while posts are under way in a location, or connections have a grant that is not discarded."""
     alive = await location_contents.at_work(tx, location)
     name = names.LOCATION.format(location)
     if alive.posts:

@@ -120,6 +120,16 @@ ADMIN_SCOPES: dict[str, str] = {
     "/socialgateway.admin.v1.AgencyService/SuspendAgency": "admin.operate",
     "/socialgateway.admin.v1.AgencyService/ResumeAgency": "admin.operate",
     "/socialgateway.admin.v1.AgencyService/DeleteAgency": "admin.operate",
+    "/socialgateway.admin.v1.LocationService/GetLocation": "admin.read",
+    "/socialgateway.admin.v1.LocationService/ListLocations": "admin.read",
+    "/socialgateway.admin.v1.LocationService/MoveLocation": "admin.operate",
+    "/socialgateway.admin.v1.LocationService/DeleteLocation": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/CreateApiKey": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/GetApiKey": "admin.read",
+    "/socialgateway.admin.v1.ApiKeyService/ListApiKeys": "admin.read",
+    "/socialgateway.admin.v1.ApiKeyService/UpdateApiKey": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/RotateApiKey": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/RevokeApiKey": "admin.write",
 }
 """The methods of the Admin API, which are served on a port of its own only."""
 

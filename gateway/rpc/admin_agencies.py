@@ -21,7 +21,7 @@ class AgencyService(agency_service_pb2_grpc.AgencyServiceServicer):
 
     def __init__(self, admin: AdminDomain, guard: AdminGuard) -> None:
         """Serve `admin` to the callers that `guard` admits."""
-        self._domain = admin.domain
+        self._domain, self._store = admin.domain, admin.store
         self._guard = guard
 
     async def CreateAgency(self, request: agency_service_pb2.CreateAgencyRequest, context: Any) -> agency_pb2.Agency:
@@ -55,19 +55,19 @@ class AgencyService(agency_service_pb2_grpc.AgencyServiceServicer):
         """Suspend an agency."""
         self._guard.operator()
         agency = self._guard.agency(request.name)
-        return to_proto(await or_not_found(request.name, agencies.suspend(self._domain, agency)))
+        return to_proto(await or_not_found(request.name, agencies.suspend(self._domain, self._store, agency)))
 
     async def ResumeAgency(self, request: agency_service_pb2.ResumeAgencyRequest, context: Any) -> agency_pb2.Agency:
         """Resume an agency."""
         self._guard.operator()
         agency = self._guard.agency(request.name)
-        return to_proto(await or_not_found(request.name, agencies.resume(self._domain, agency)))
+        return to_proto(await or_not_found(request.name, agencies.resume(self._domain, self._store, agency)))
 
     async def DeleteAgency(self, request: agency_service_pb2.DeleteAgencyRequest, context: Any) -> agency_pb2.Agency:
         """Begin to delete an agency."""
         self._guard.operator()
         agency = self._guard.agency(request.name)
-        beginning = deletion.begin_agency(self._domain, agency, request.confirmation)
+        beginning = deletion.begin_agency(self._domain, self._store, agency, request.confirmation)
         return to_proto(await or_not_found(request.name, beginning))
 
 

@@ -44,6 +44,12 @@ class AdminGuard:
         authority.require_agency(current_caller.get(), agency)
         return agency
 
+    def agency_or_all(self, name: str, *, path: str) -> str:
+        """Return what `agency` does, or "" if an operator asks for all; raises FieldInvalid, AgencyForbidden."""
+        (agency,) = names.AGENCY.parse(name, path=path, wildcard=True)
+        authority.require_agency(current_caller.get(), agency)
+        return "" if agency == names.WILDCARD else agency
+
     def request_key(self, agency: str, request: Message) -> RequestKey | None:
         """Return the idempotency key of a change in an agency, whoever makes it: it goes with the agency."""
         return self.guard.request_key(current_caller.get(), "", request, agency=agency)

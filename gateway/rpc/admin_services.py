@@ -6,13 +6,24 @@ Owns the list. Each servicer has a file; the API that agencies' own services cal
 from types import ModuleType
 
 from gateway.rpc.admin_agencies import AgencyService
+from gateway.rpc.admin_api_keys import ApiKeyService
 from gateway.rpc.admin_guard import AdminDomain, AdminGuard
+from gateway.rpc.admin_locations import LocationService
 from gateway.rpc.request import RequestGuard
 from gateway.rpc.service import Service
-from socialgateway.admin.v1 import agency_service_pb2, agency_service_pb2_grpc
+from socialgateway.admin.v1 import (
+    agency_service_pb2,
+    agency_service_pb2_grpc,
+    api_key_service_pb2,
+    api_key_service_pb2_grpc,
+    location_service_pb2,
+    location_service_pb2_grpc,
+)
 
 _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "AgencyService": (agency_service_pb2, agency_service_pb2_grpc),
+    "LocationService": (location_service_pb2, location_service_pb2_grpc),
+    "ApiKeyService": (api_key_service_pb2, api_key_service_pb2_grpc),
 }
 
 
@@ -21,6 +32,8 @@ def services(admin: AdminDomain, *, page_secret: bytes) -> list[Service]:
     guard = AdminGuard(RequestGuard(admin.owners, page_secret))
     servicers = {
         "AgencyService": AgencyService(admin, guard),
+        "LocationService": LocationService(admin, guard),
+        "ApiKeyService": ApiKeyService(admin, guard),
     }
     return [
         Service(pb2.DESCRIPTOR.services_by_name[name], getattr(grpc, f"add_{name}Servicer_to_server"), servicers[name])

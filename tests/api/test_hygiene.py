@@ -25,6 +25,9 @@ WITHOUT_REQUEST_ID = {
     "AgencyService.SuspendAgency",
     "AgencyService.ResumeAgency",
     "AgencyService.DeleteAgency",
+    "ApiKeyService.RevokeApiKey",
+    "LocationService.DeleteLocation",
+    "LocationService.MoveLocation",
 }
 
 
@@ -52,11 +55,13 @@ def test_the_contract_is_read() -> None:
         "AdGroup",
         "AdReport",
         "Agency",
+        "ApiKey",
         "Audience",
         "Campaign",
         "Connection",
         "Engagement",
         "Event",
+        "Location",
         "Planner",
         "Post",
         "Provider",

@@ -20,6 +20,8 @@ class Tenant:
 
 
 AGENCY = "agencies/{agency}"
+LOCATION = "locations/{location}"
+KEY = f"{AGENCY}/apiKeys/{{key}}"
 VALUES: dict[str, dict[str, Any]] = {
     "AgencyService/CreateAgency": {"agency": {"display_name": "theirs"}, "agency_id": "{agency}"},
     "AgencyService/GetAgency": {"name": AGENCY},
@@ -27,6 +29,19 @@ VALUES: dict[str, dict[str, Any]] = {
     "AgencyService/SuspendAgency": {"name": AGENCY},
     "AgencyService/ResumeAgency": {"name": AGENCY},
     "AgencyService/DeleteAgency": {"name": AGENCY},
+    "LocationService/GetLocation": {"name": LOCATION},
+    "LocationService/ListLocations": {"parent": AGENCY},
+    "LocationService/MoveLocation": {"name": LOCATION, "destination_agency": AGENCY},
+    "LocationService/DeleteLocation": {"name": LOCATION},
+    "ApiKeyService/CreateApiKey": {
+        "parent": AGENCY,
+        "api_key": {"locations": [LOCATION], "scopes": ["posts.read"], "display_name": "theirs"},
+    },
+    "ApiKeyService/GetApiKey": {"name": KEY},
+    "ApiKeyService/ListApiKeys": {"parent": AGENCY},
+    "ApiKeyService/UpdateApiKey": {"api_key": {"name": KEY, "display_name": "other"}},
+    "ApiKeyService/RotateApiKey": {"name": KEY},
+    "ApiKeyService/RevokeApiKey": {"name": KEY},
 }
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from gateway.aip import names
 from gateway.domain import idempotency
+from gateway.domain.api_keys import KeyStore
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.publishing import queue
@@ -86,7 +87,7 @@ async def _views(tx: Transaction, found: Sequence[Found]) -> list[AgencyView]:
     return [AgencyView(each, jobs.get(name_of(each.agency))) for each in found]
 
 
-async def suspend(domain: Domain, agency: str) -> AgencyView:
+async def suspend(domain: Domain, store: KeyStore, agency: str) -> AgencyView:
     """Refuse the agency's keys and let its due posts wait, until it is resumed.
 
     Raises storage's NotFound, StateForbids.
@@ -96,10 +97,11 @@ async def suspend(domain: Domain, agency: str) -> AgencyView:
         if row.state != AgencyState.SUSPENDED:
             await agencies.set_state(tx, row, AgencyState.SUSPENDED, domain.clock())
             log.warning("agency.suspended", agency=agency)
+    store.agencies.invalidate(agency)
     return await get(domain, agency)
 
 
-async def resume(domain: Domain, agency: str) -> AgencyView:
+async def resume(domain: Domain, store: KeyStore, agency: str) -> AgencyView:
     """Accept the agency's keys again, and let the posts that waited go on; raises storage's NotFound, StateForbids."""
     async with domain.db.transaction() as tx:
         row = await lock_usable(tx, agency)
@@ -108,6 +110,7 @@ async def resume(domain: Domain, agency: str) -> AgencyView:
             await posts.wake_agency(tx, agency, AgencySuspended.reason, domain.clock())
             await queue.announce(tx)
             log.warning("agency.resumed", agency=agency)
+    store.agencies.invalidate(agency)
     return await get(domain, agency)
 
 

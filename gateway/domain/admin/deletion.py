@@ -11,9 +11,13 @@ from typing import Any
 import structlog
 
 from gateway.aip import names
+from gateway.caller import Caller
 from gateway.domain.admin import agencies, confirmation
+from gateway.domain.admin import locations as admin_locations
 from gateway.domain.admin.agencies import AgencyView
+from gateway.domain.admin.locations import LocationView
 from gateway.domain.ads import audience_members
+from gateway.domain.api_keys import KeyStore
 from gateway.domain.connections import disconnect
 from gateway.domain.context import Domain
 from gateway.domain.media import upload_sweep
@@ -38,7 +42,7 @@ LOOK_AGAIN = timedelta(seconds=2)
 Values = Mapping[str, Any]
 
 
-async def begin_agency(domain: Domain, agency: str, confirmed: str) -> AgencyView:
+async def begin_agency(domain: Domain, store: KeyStore, agency: str, confirmed: str) -> AgencyView:
     """Begin to delete an agency; nothing changes for one that is being deleted already.
 
     Raises storage's NotFound, ConfirmationRequired.
@@ -53,6 +57,7 @@ async def begin_agency(domain: Domain, agency: str, confirmed: str) -> AgencyVie
             total = await locations.count(tx, agency)
             await admin_jobs.begin(tx, _job(AdminJobKind.DELETE_AGENCY, agencies.name_of(agency), domain, total))
             log.warning("agency.deletion_begun", agency=agency, locations=total)
+    store.agencies.invalidate(agency)
     return await agencies.get(domain, agency)
 
 
@@ -66,6 +71,21 @@ async def _confirm_agency(domain: Domain, tx: Transaction, row: AgencyRow, confi
 def _job(kind: AdminJobKind, resource: str, domain: Domain, total: int) -> AdminJobRow:
     now = domain.clock()
     return AdminJobRow(resource=resource, kind=kind, total=total, due_at=now, create_time=now, update_time=now)
+
+
+async def begin_location(domain: Domain, caller: Caller, location: str, confirmed: str) -> LocationView:
+    """Begin to delete a location; nothing changes for one that is being deleted already.
+
+    Raises LocationForbidden, storage's NotFound, ConfirmationRequired.
+    """
+    async with domain.db.transaction() as tx:
+        row = await admin_locations.require(tx, caller, location, lock=True)
+        if row.delete_time is None:
+            await admin_locations.confirm(tx, domain, "delete", row, confirmed)
+            await locations.begin_deletion(tx, row, domain.clock())
+            await admin_jobs.begin(tx, _location_job(domain, location))
+            log.warning("location.deletion_begun", location=location, agency=row.agency, by=caller.key_id)
+    return await admin_locations.get(domain, caller, location)
 
 
 async def agency_step(domain: Domain, job: AdminJobRow) -> Values | None:
