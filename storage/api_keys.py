@@ -72,6 +72,11 @@ async def find(tx: Transaction, agency: str, key_id: str, *, lock: bool = False)
     return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
+async def agency_of(tx: Transaction, key_id: str) -> str | None:
+    """Return the agency of a key, None if there is no such key."""
+    return (await tx.execute(select(col(ApiKeyRow.agency)).where(col(ApiKeyRow.id) == key_id))).scalar_one_or_none()
+
+
 async def change(tx: Transaction, row: ApiKeyRow, **values: Any) -> None:
     """Set columns of a locked key; every replica hears of it with the commit, under all secrets before and after."""
     await _notify(tx, row)

@@ -1,6 +1,6 @@
-"""The states of every state machine that has a column: one enum per machine.
+"""The states of every state machine: one enum per machine.
 
-Owns the names. Each value is the text in the database, in events and in JSON, so renaming a member needs a migration.
+Owns the names. Each value is the text in its column, in events and in JSON, so renaming a member needs a migration.
 Which transitions are allowed is described with each table and decided in `gateway/domain`.
 """
 
@@ -284,3 +284,12 @@ class ApiKeyState(StrEnum):
     VALID = "VALID"
     EXPIRED = "EXPIRED"
     REVOKED = "REVOKED"
+
+
+class EncryptionKeyState(StrEnum):
+    """What a process can say of an encryption key; it follows from the configuration and has no column."""
+
+    ACTIVE = "ACTIVE"
+    RETIRING = "RETIRING"
+    RETIRED = "RETIRED"
+    MISSING = "MISSING"

@@ -9,7 +9,20 @@ import sys
 
 import typer
 
-from gateway.cli import api_keys, audiences, demo, doctor, keys, locations, migrate, serve, simulate, uploads, worker
+from gateway.cli import (
+    agencies,
+    api_keys,
+    audiences,
+    demo,
+    doctor,
+    keys,
+    locations,
+    migrate,
+    serve,
+    simulate,
+    uploads,
+    worker,
+)
 from gateway.command_error import sentences
 
 app = typer.Typer(
@@ -27,6 +40,7 @@ app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
 app.add_typer(keys.app, name="keys")
+app.add_typer(agencies.app, name="agencies")
 app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(locations.app, name="locations")
 app.add_typer(uploads.app, name="uploads")

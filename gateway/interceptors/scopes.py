@@ -130,6 +130,14 @@ ADMIN_SCOPES: dict[str, str] = {
     "/socialgateway.admin.v1.ApiKeyService/UpdateApiKey": "admin.write",
     "/socialgateway.admin.v1.ApiKeyService/RotateApiKey": "admin.write",
     "/socialgateway.admin.v1.ApiKeyService/RevokeApiKey": "admin.write",
+    "/socialgateway.admin.v1.FailedJobService/ListFailedJobs": "admin.read",
+    "/socialgateway.admin.v1.FailedJobService/RetryFailedJob": "admin.write",
+    "/socialgateway.admin.v1.FailedJobService/DropFailedJob": "admin.write",
+    "/socialgateway.admin.v1.AgencyService/ListAgencyWebhookEndpoints": "admin.read",
+    "/socialgateway.admin.v1.AgencyService/ListAgencyQuotas": "admin.read",
+    "/socialgateway.admin.v1.EncryptionKeyService/GetEncryptionKey": "admin.operate",
+    "/socialgateway.admin.v1.EncryptionKeyService/ListEncryptionKeys": "admin.operate",
+    "/socialgateway.admin.v1.EncryptionKeyService/RotateEncryptionKey": "admin.operate",
 }
 """The methods of the Admin API, which are served on a port of its own only."""
 

@@ -7,6 +7,8 @@ from types import ModuleType
 
 from gateway.rpc.admin_agencies import AgencyService
 from gateway.rpc.admin_api_keys import ApiKeyService
+from gateway.rpc.admin_encryption_keys import EncryptionKeyService
+from gateway.rpc.admin_failed_jobs import FailedJobService
 from gateway.rpc.admin_guard import AdminDomain, AdminGuard
 from gateway.rpc.admin_locations import LocationService
 from gateway.rpc.request import RequestGuard
@@ -16,6 +18,10 @@ from socialgateway.admin.v1 import (
     agency_service_pb2_grpc,
     api_key_service_pb2,
     api_key_service_pb2_grpc,
+    encryption_key_service_pb2,
+    encryption_key_service_pb2_grpc,
+    failed_job_service_pb2,
+    failed_job_service_pb2_grpc,
     location_service_pb2,
     location_service_pb2_grpc,
 )
@@ -23,6 +29,8 @@ from socialgateway.admin.v1 import (
 _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "AgencyService": (agency_service_pb2, agency_service_pb2_grpc),
     "LocationService": (location_service_pb2, location_service_pb2_grpc),
+    "EncryptionKeyService": (encryption_key_service_pb2, encryption_key_service_pb2_grpc),
+    "FailedJobService": (failed_job_service_pb2, failed_job_service_pb2_grpc),
     "ApiKeyService": (api_key_service_pb2, api_key_service_pb2_grpc),
 }
 
@@ -33,6 +41,8 @@ def services(admin: AdminDomain, *, page_secret: bytes) -> list[Service]:
     servicers = {
         "AgencyService": AgencyService(admin, guard),
         "LocationService": LocationService(admin, guard),
+        "EncryptionKeyService": EncryptionKeyService(admin, guard),
+        "FailedJobService": FailedJobService(admin, guard),
         "ApiKeyService": ApiKeyService(admin, guard),
     }
     return [

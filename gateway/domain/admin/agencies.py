@@ -10,8 +10,8 @@ import structlog
 
 from gateway.aip import names
 from gateway.domain import idempotency
+from gateway.domain.admin.ground import Ground
 from gateway.domain.api_keys import KeyStore
-from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.publishing import queue
 from gateway.errors import AgencySuspended, FieldInvalid, ResourceExists, StateForbids
@@ -41,20 +41,20 @@ def name_of(agency: str) -> str:
     return names.AGENCY.format(agency)
 
 
-async def create(domain: Domain, agency: str, display_name: str, key: RequestKey | None) -> AgencyView:
+async def create(ground: Ground, agency: str, display_name: str, key: RequestKey | None) -> AgencyView:
     """Create an agency; with a `request_id` that was used before, return the first call's agency as it is now.
 
     Raises FieldInvalid, ResourceExists.
     """
     check_display_name(display_name, path="agency.display_name")
-    async with domain.db.transaction() as tx:
-        if await idempotency.claim(tx, key, agency, domain.clock()) is None:
+    async with ground.db.transaction() as tx:
+        if await idempotency.claim(tx, key, agency, ground.clock()) is None:
             if await agencies.exists(tx, agency):
                 raise ResourceExists(name_of(agency))
-            row = AgencyRow(agency=agency, display_name=display_name, create_time=domain.clock())
+            row = AgencyRow(agency=agency, display_name=display_name, create_time=ground.clock())
             await agencies.insert(tx, row)
             log.info("agency.created", agency=agency)
-    return await get(domain, agency)
+    return await get(ground, agency)
 
 
 def check_display_name(value: str, *, path: str) -> None:
@@ -63,9 +63,9 @@ def check_display_name(value: str, *, path: str) -> None:
         raise FieldInvalid(path, f"must have at most {MAX_DISPLAY_NAME} characters, all of them printable")
 
 
-async def get(domain: Domain, agency: str) -> AgencyView:
+async def get(ground: Ground, agency: str) -> AgencyView:
     """Return an agency; raises storage's NotFound."""
-    async with domain.db.read() as tx:
+    async with ground.db.read() as tx:
         await require(tx, agency)
         return (await _views(tx, await agencies.look(tx, [agency])))[0]
 
@@ -76,9 +76,9 @@ async def require(tx: Transaction, agency: str) -> None:
         raise NotFound(KIND, agency)
 
 
-async def page(domain: Domain, *, after: str, limit: int) -> Sequence[AgencyView]:
+async def page(ground: Ground, *, after: str, limit: int) -> Sequence[AgencyView]:
     """Return agencies in order of their ids."""
-    async with domain.db.read() as tx:
+    async with ground.db.read() as tx:
         return await _views(tx, await agencies.page(tx, after=after, limit=limit))
 
 
@@ -87,31 +87,37 @@ async def _views(tx: Transaction, found: Sequence[Found]) -> list[AgencyView]:
     return [AgencyView(each, jobs.get(name_of(each.agency))) for each in found]
 
 
-async def suspend(domain: Domain, store: KeyStore, agency: str) -> AgencyView:
+async def suspend(ground: Ground, agency: str, store: KeyStore | None = None) -> AgencyView:
     """Refuse the agency's keys and let its due posts wait, until it is resumed.
 
     Raises storage's NotFound, StateForbids.
     """
-    async with domain.db.transaction() as tx:
+    async with ground.db.transaction() as tx:
         row = await lock_usable(tx, agency)
         if row.state != AgencyState.SUSPENDED:
-            await agencies.set_state(tx, row, AgencyState.SUSPENDED, domain.clock())
+            await agencies.set_state(tx, row, AgencyState.SUSPENDED, ground.clock())
             log.warning("agency.suspended", agency=agency)
-    store.agencies.invalidate(agency)
-    return await get(domain, agency)
+    forget(store, agency)
+    return await get(ground, agency)
 
 
-async def resume(domain: Domain, store: KeyStore, agency: str) -> AgencyView:
+async def resume(ground: Ground, agency: str, store: KeyStore | None = None) -> AgencyView:
     """Accept the agency's keys again, and let the posts that waited go on; raises storage's NotFound, StateForbids."""
-    async with domain.db.transaction() as tx:
+    async with ground.db.transaction() as tx:
         row = await lock_usable(tx, agency)
         if row.state != AgencyState.ACTIVE:
-            await agencies.set_state(tx, row, AgencyState.ACTIVE, domain.clock())
-            await posts.wake_agency(tx, agency, AgencySuspended.reason, domain.clock())
+            await agencies.set_state(tx, row, AgencyState.ACTIVE, ground.clock())
+            await posts.wake_agency(tx, agency, AgencySuspended.reason, ground.clock())
             await queue.announce(tx)
             log.warning("agency.resumed", agency=agency)
-    store.agencies.invalidate(agency)
-    return await get(domain, agency)
+    forget(store, agency)
+    return await get(ground, agency)
+
+
+def forget(store: KeyStore | None, agency: str) -> None:
+    """Drop an agency's state from this process's cache at once; other replicas hear of a change with its commit."""
+    if store is not None:
+        store.agencies.invalidate(agency)
 
 
 async def lock_usable(tx: Transaction, agency: str) -> AgencyRow:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.aip import confirmations
-from gateway.domain.context import Domain
+from gateway.domain.admin.ground import Ground
 from gateway.errors import ConfirmationRequired
 
 PURPOSE = b"admin-confirmation\0"
@@ -16,18 +16,18 @@ LIFETIME = timedelta(minutes=15)
 
 
 def check(
-    domain: Domain, action: str, resource: str, identity: Sequence[Any], told: Mapping[str, int], confirmation: str
+    ground: Ground, action: str, resource: str, identity: Sequence[Any], told: Mapping[str, int], confirmation: str
 ) -> None:
     """Raise ConfirmationRequired, with a confirmation and the counts of what would be `told`, unless there is one for
     this action on this resource with this `identity`: another one under the same name needs another confirmation.
     """
-    now, facts = domain.clock(), [action, resource, *identity]
-    if confirmations.is_valid(domain.oauth_secret, PURPOSE, confirmation, facts, now):
+    now, facts = ground.clock(), [action, resource, *identity]
+    if confirmations.is_valid(ground.oauth_secret, PURPOSE, confirmation, facts, now):
         return
     expires = now + LIFETIME
     raise ConfirmationRequired(
         metadata={
-            "confirmation": confirmations.make(domain.oauth_secret, PURPOSE, facts, expires),
+            "confirmation": confirmations.make(ground.oauth_secret, PURPOSE, facts, expires),
             "expireTime": expires.isoformat(),
             **{name: str(count) for name, count in told.items()},
         },

@@ -15,18 +15,18 @@ from gateway.caller import Caller
 from gateway.domain.admin import agencies, confirmation
 from gateway.domain.admin import locations as admin_locations
 from gateway.domain.admin.agencies import AgencyView
+from gateway.domain.admin.ground import Ground
 from gateway.domain.admin.locations import LocationView
 from gateway.domain.ads import audience_members
 from gateway.domain.api_keys import KeyStore
 from gateway.domain.connections import disconnect
 from gateway.domain.context import Domain
 from gateway.domain.media import upload_sweep
-from providers.errors import ProviderError
 from storage import admin_jobs, connections, erasure, locations
 from storage import agencies as rows
 from storage.admin_jobs import AdminJobRow
 from storage.agencies import AgencyRow
-from storage.database import Transaction
+from storage.database import DatabaseUnavailable, Transaction
 from storage.states import AdminJobKind, AdminJobState, AgencyState
 
 log = structlog.get_logger(__name__)
@@ -42,50 +42,50 @@ LOOK_AGAIN = timedelta(seconds=2)
 Values = Mapping[str, Any]
 
 
-async def begin_agency(domain: Domain, store: KeyStore, agency: str, confirmed: str) -> AgencyView:
+async def begin_agency(ground: Ground, agency: str, confirmed: str, store: KeyStore | None = None) -> AgencyView:
     """Begin to delete an agency; nothing changes for one that is being deleted already.
 
     Raises storage's NotFound, ConfirmationRequired.
     """
-    now = domain.clock()
-    async with domain.db.transaction() as tx:
+    now = ground.clock()
+    async with ground.db.transaction() as tx:
         await agencies.require(tx, agency)
         row = await rows.lock(tx, agency)
         if row.state != AgencyState.DELETING:
-            await _confirm_agency(domain, tx, row, confirmed)
+            await _confirm_agency(ground, tx, row, confirmed)
             await rows.set_state(tx, row, AgencyState.DELETING, now)
             total = await locations.count(tx, agency)
-            await admin_jobs.begin(tx, _job(AdminJobKind.DELETE_AGENCY, agencies.name_of(agency), domain, total))
+            await admin_jobs.begin(tx, _job(AdminJobKind.DELETE_AGENCY, agencies.name_of(agency), ground, total))
             log.warning("agency.deletion_begun", agency=agency, locations=total)
-    store.agencies.invalidate(agency)
-    return await agencies.get(domain, agency)
+    agencies.forget(store, agency)
+    return await agencies.get(ground, agency)
 
 
-async def _confirm_agency(domain: Domain, tx: Transaction, row: AgencyRow, confirmed: str) -> None:
+async def _confirm_agency(ground: Ground, tx: Transaction, row: AgencyRow, confirmed: str) -> None:
     (found,) = await rows.look(tx, [row.agency])
     told = {"locations": found.locations, "apiKeys": found.keys, "uploadBytes": row.upload_bytes}
     identity = [row.create_time and row.create_time.isoformat()]
-    confirmation.check(domain, "delete", agencies.name_of(row.agency), identity, told, confirmed)
+    confirmation.check(ground, "delete", agencies.name_of(row.agency), identity, told, confirmed)
 
 
-def _job(kind: AdminJobKind, resource: str, domain: Domain, total: int) -> AdminJobRow:
-    now = domain.clock()
+def _job(kind: AdminJobKind, resource: str, ground: Ground, total: int) -> AdminJobRow:
+    now = ground.clock()
     return AdminJobRow(resource=resource, kind=kind, total=total, due_at=now, create_time=now, update_time=now)
 
 
-async def begin_location(domain: Domain, caller: Caller, location: str, confirmed: str) -> LocationView:
+async def begin_location(ground: Ground, caller: Caller, location: str, confirmed: str) -> LocationView:
     """Begin to delete a location; nothing changes for one that is being deleted already.
 
     Raises LocationForbidden, storage's NotFound, ConfirmationRequired.
     """
-    async with domain.db.transaction() as tx:
+    async with ground.db.transaction() as tx:
         row = await admin_locations.require(tx, caller, location, lock=True)
         if row.delete_time is None:
-            await admin_locations.confirm(tx, domain, "delete", row, confirmed)
-            await locations.begin_deletion(tx, row, domain.clock())
-            await admin_jobs.begin(tx, _location_job(domain, location))
+            await admin_locations.confirm(tx, ground, "delete", row, confirmed)
+            await locations.begin_deletion(tx, row, ground.clock())
+            await admin_jobs.begin(tx, _location_job(ground, location))
             log.warning("location.deletion_begun", location=location, agency=row.agency, by=caller.key_id)
-    return await admin_locations.get(domain, caller, location)
+    return await admin_locations.get(ground, caller, location)
 
 
 async def agency_step(domain: Domain, job: AdminJobRow) -> Values | None:
@@ -106,8 +106,8 @@ async def agency_step(domain: Domain, job: AdminJobRow) -> Values | None:
     return {"done": total - left, "total": total, "due_at": now + LOOK_AGAIN, "failures": 0, "last_error": ""}
 
 
-def _location_job(domain: Domain, location: str) -> AdminJobRow:
-    return _job(AdminJobKind.DELETE_LOCATION, names.LOCATION.format(location), domain, 1)
+def _location_job(ground: Ground, location: str) -> AdminJobRow:
+    return _job(AdminJobKind.DELETE_LOCATION, names.LOCATION.format(location), ground, 1)
 
 
 async def location_step(domain: Domain, job: AdminJobRow) -> Values | None:
@@ -132,16 +132,20 @@ async def location_step(domain: Domain, job: AdminJobRow) -> Values | None:
 async def _give_back(domain: Domain, location: str, *, last: bool) -> None:
     """Disconnect every connection, which revokes its grant where the vendor can; raise the first error at the end.
 
-    The `last` time what the vendor does not take back is only logged: a deletion ends, whatever a vendor does.
+    The `last` time what cannot be given back is only logged: nothing may keep a tenant's data here, neither a vendor
+    nor an encryption key that is missing.
     """
     async with domain.db.read() as tx:
         found = await connections.with_grant(tx, location)
-    failed: ProviderError | None = None
+    failed: Exception | None = None
     for row in found:
         try:
             await disconnect.disconnect(domain, location, row.id, None)
-        except ProviderError as error:
-            log.warning("location.grant_remains", location=location, connection=row.id, code=error.code, last=last)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # whatever it is, the other grants are given back
+            kind = type(error).__name__
+            log.warning("location.grant_remains", location=location, connection=row.id, error=kind, last=last)
             failed = failed or error
     if failed is not None and not last:
         raise failed

@@ -1,6 +1,6 @@
 """The jobs of operators: taken up by any worker, carried on by another one should that die, and tried until they end.
 
-Owns leases, failures and pauses. What a job does is `deletion.py` and `rewrap.py`: each step is safe to repeat.
+Owns leases, failures and pauses. What a job does is `deletion.py` and `encryption_keys.py`; each step may be repeated.
 """
 
 import asyncio
@@ -11,13 +11,14 @@ from typing import Any
 import structlog
 
 from gateway.domain import vendor_errors
-from gateway.domain.admin import deletion
+from gateway.domain.admin import deletion, encryption_keys
 from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.errors import DomainError
 from providers.errors import ProviderError
 from storage import admin_jobs
 from storage.admin_jobs import AdminJobRow
+from storage.key_ring import KeyMissing, KeyWrong
 from storage.states import AdminJobKind
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,7 @@ Step = Callable[[Domain, AdminJobRow], Awaitable[Mapping[str, Any] | None]]
 _STEPS: dict[AdminJobKind, Step] = {
     AdminJobKind.DELETE_AGENCY: deletion.agency_step,
     AdminJobKind.DELETE_LOCATION: deletion.location_step,
+    AdminJobKind.REWRAP_KEYS: encryption_keys.rewrap_step,
 }
 
 
@@ -51,9 +53,10 @@ async def _run(domain: Domain, job: AdminJobRow) -> None:
     try:
         while not (await asyncio.wait({working}, timeout=RENEW_SECONDS))[0]:
             job = await _change(domain, job, due_at=domain.clock() + LEASE) or job
-    except BaseException:
+    finally:
+        # At a stop: what the step had not committed is done again by whoever takes the job up next.
         working.cancel()
-        raise
+        await asyncio.wait({working})
     values = working.result()
     if values is not None:
         await _change(domain, job, **values)
@@ -75,7 +78,8 @@ def _told(error: Exception) -> str:
     if isinstance(error, (DomainError, ProviderError)):
         stored = vendor_errors.as_stored(error)
         return f"{stored['reason']}: {stored['message']}"[:500]
-    return type(error).__name__
+    # These name a key by its id.
+    return str(error) if isinstance(error, (KeyMissing, KeyWrong)) else type(error).__name__
 
 
 async def _change(domain: Domain, job: AdminJobRow, **values: Any) -> AdminJobRow | None:

@@ -11,7 +11,7 @@ from gateway.aip import names
 from gateway.caller import Caller
 from gateway.domain import locations
 from gateway.domain.admin import agencies, confirmation
-from gateway.domain.context import Domain
+from gateway.domain.admin.ground import Ground
 from gateway.errors import LocationForbidden, StateForbids
 from storage import admin_jobs, location_contents
 from storage import agencies as agency_rows
@@ -39,9 +39,9 @@ def name_of(location: str) -> str:
     return names.LOCATION.format(location)
 
 
-async def get(domain: Domain, caller: Caller, location: str) -> LocationView:
+async def get(ground: Ground, caller: Caller, location: str) -> LocationView:
     """Return a location; raises what `require` raises."""
-    async with domain.db.read() as tx:
+    async with ground.db.read() as tx:
         row = await require(tx, caller, location)
         return (await _views(tx, [row]))[0]
 
@@ -62,9 +62,9 @@ async def require(tx: Transaction, caller: Caller, location: str, *, lock: bool 
     return row
 
 
-async def page(domain: Domain, agency: str, *, after: str, limit: int) -> Sequence[LocationView]:
+async def page(ground: Ground, agency: str, *, after: str, limit: int) -> Sequence[LocationView]:
     """Return locations of an agency, of all with "", in order of their ids."""
-    async with domain.db.read() as tx:
+    async with ground.db.read() as tx:
         return await _views(tx, await rows.page(tx, agency=agency, after=after, limit=limit))
 
 
@@ -76,13 +76,13 @@ async def _views(tx: Transaction, found: Sequence[LocationRow]) -> list[Location
 
 
 async def move(
-    domain: Domain, caller: Caller, location: str, to: str, *, discard: bool, confirmed: str
+    ground: Ground, caller: Caller, location: str, to: str, *, discard: bool, confirmed: str
 ) -> LocationView:
     """Give a location to another agency, or one that nobody has to its first.
 
     Raises storage's NotFound for the agency, StateForbids, ConfirmationRequired.
     """
-    async with domain.db.transaction() as tx:
+    async with ground.db.transaction() as tx:
         await _check_destination(tx, to)
         row = await rows.find(tx, location, lock=True)
         if row is not None and row.delete_time is not None:
@@ -91,9 +91,9 @@ async def move(
             former = "" if row is None else row.agency
             if row is not None:
                 await locations.check_idle(tx, location, discard)
-                await confirm(tx, domain, "move", row, confirmed, to, str(discard))
-            await locations.assign(tx, location, to, domain.clock(), former=former, discard=discard)
-    return await get(domain, caller, location)
+                await confirm(tx, ground, "move", row, confirmed, to, str(discard))
+            await locations.assign(tx, location, to, ground.clock(), former=former, discard=discard)
+    return await get(ground, caller, location)
 
 
 async def _check_destination(tx: Transaction, agency: str) -> None:
@@ -103,8 +103,8 @@ async def _check_destination(tx: Transaction, agency: str) -> None:
         raise StateForbids(state, "It is being deleted.", resource=agencies.name_of(agency))
 
 
-async def confirm(tx: Transaction, domain: Domain, action: str, row: LocationRow, confirmed: str, *facts: str) -> None:
+async def confirm(tx: Transaction, ground: Ground, action: str, row: LocationRow, confirmed: str, *facts: str) -> None:
     """Raise ConfirmationRequired unless there is one for this action on this location of this owner."""
     told = await location_contents.summary(tx, row.location)
     identity = [row.agency, row.create_time.isoformat(), *facts]
-    confirmation.check(domain, action, name_of(row.location), identity, told, confirmed)
+    confirmation.check(ground, action, name_of(row.location), identity, told, confirmed)

@@ -24,9 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from socialgateway.admin.v1 import agency_pb2 as socialgateway_dot_admin_dot_v1_dot_agency__pb2
+from socialgateway.v1 import quota_pb2 as socialgateway_dot_v1_dot_quota__pb2
+from socialgateway.v1 import webhook_endpoint_pb2 as socialgateway_dot_v1_dot_webhook__endpoint__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+socialgateway/admin/v1/agency_service.proto\x12\x16socialgateway.admin.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a#socialgateway/admin/v1/agency.proto\"~\n\x13\x43reateAgencyRequest\x12\x34\n\x06\x61gency\x18\x01 \x01(\x0b\x32\x1e.socialgateway.admin.v1.AgencyB\x04\xe2\x41\x01\x02\x12\x17\n\tagency_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"&\n\x10GetAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"H\n\x13ListAgenciesRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"a\n\x14ListAgenciesResponse\x12\x30\n\x08\x61gencies\x18\x01 \x03(\x0b\x32\x1e.socialgateway.admin.v1.Agency\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x14SuspendAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\")\n\x13ResumeAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"E\n\x13\x44\x65leteAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x63onfirmation\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x32\xe0\x04\n\rAgencyService\x12[\n\x0c\x43reateAgency\x12+.socialgateway.admin.v1.CreateAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\x12Z\n\tGetAgency\x12(.socialgateway.admin.v1.GetAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x01\x12n\n\x0cListAgencies\x12+.socialgateway.admin.v1.ListAgenciesRequest\x1a,.socialgateway.admin.v1.ListAgenciesResponse\"\x03\x90\x02\x01\x12\x62\n\rSuspendAgency\x12,.socialgateway.admin.v1.SuspendAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x02\x12`\n\x0cResumeAgency\x12+.socialgateway.admin.v1.ResumeAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x02\x12`\n\x0c\x44\x65leteAgency\x12+.socialgateway.admin.v1.DeleteAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x02\x42\x82\x02\n\x1a\x64\x65v.socialgateway.admin.v1B\x12\x41gencyServiceProtoP\x01Z@socialgateway.dev/go/socialgateway/admin/v1;socialgatewayadminv1\xa2\x02\x05SGWAD\xaa\x02\x16SocialGateway.Admin.V1\xba\x02\x14SocialGatewayAdminV1\xca\x02\x16SocialGateway\\Admin\\V1\xe2\x02\x1fSocialGateway\\Admin\\V1\\Metadata\xea\x02\x18SocialGateway::Admin::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+socialgateway/admin/v1/agency_service.proto\x12\x16socialgateway.admin.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a#socialgateway/admin/v1/agency.proto\x1a\x1csocialgateway/v1/quota.proto\x1a\'socialgateway/v1/webhook_endpoint.proto\"~\n\x13\x43reateAgencyRequest\x12\x34\n\x06\x61gency\x18\x01 \x01(\x0b\x32\x1e.socialgateway.admin.v1.AgencyB\x04\xe2\x41\x01\x02\x12\x17\n\tagency_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"&\n\x10GetAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"H\n\x13ListAgenciesRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"a\n\x14ListAgenciesResponse\x12\x30\n\x08\x61gencies\x18\x01 \x03(\x0b\x32\x1e.socialgateway.admin.v1.Agency\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"*\n\x14SuspendAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\")\n\x13ResumeAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"E\n\x13\x44\x65leteAgencyRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0c\x63onfirmation\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"b\n\x17ListAgencyQuotasRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\\\n\x18ListAgencyQuotasResponse\x12\'\n\x06quotas\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Quota\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"l\n!ListAgencyWebhookEndpointsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"{\n\"ListAgencyWebhookEndpointsResponse\x12<\n\x11webhook_endpoints\x18\x01 \x03(\x0b\x32!.socialgateway.v1.WebhookEndpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf7\x06\n\rAgencyService\x12[\n\x0c\x43reateAgency\x12+.socialgateway.admin.v1.CreateAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\x12Z\n\tGetAgency\x12(.socialgateway.admin.v1.GetAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x01\x12n\n\x0cListAgencies\x12+.socialgateway.admin.v1.ListAgenciesRequest\x1a,.socialgateway.admin.v1.ListAgenciesResponse\"\x03\x90\x02\x01\x12\x62\n\rSuspendAgency\x12,.socialgateway.admin.v1.SuspendAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x02\x12`\n\x0cResumeAgency\x12+.socialgateway.admin.v1.ResumeAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x02\x12`\n\x0c\x44\x65leteAgency\x12+.socialgateway.admin.v1.DeleteAgencyRequest\x1a\x1e.socialgateway.admin.v1.Agency\"\x03\x90\x02\x02\x12z\n\x10ListAgencyQuotas\x12/.socialgateway.admin.v1.ListAgencyQuotasRequest\x1a\x30.socialgateway.admin.v1.ListAgencyQuotasResponse\"\x03\x90\x02\x01\x12\x98\x01\n\x1aListAgencyWebhookEndpoints\x12\x39.socialgateway.admin.v1.ListAgencyWebhookEndpointsRequest\x1a:.socialgateway.admin.v1.ListAgencyWebhookEndpointsResponse\"\x03\x90\x02\x01\x42\x82\x02\n\x1a\x64\x65v.socialgateway.admin.v1B\x12\x41gencyServiceProtoP\x01Z@socialgateway.dev/go/socialgateway/admin/v1;socialgatewayadminv1\xa2\x02\x05SGWAD\xaa\x02\x16SocialGateway.Admin.V1\xba\x02\x14SocialGatewayAdminV1\xca\x02\x16SocialGateway\\Admin\\V1\xe2\x02\x1fSocialGateway\\Admin\\V1\\Metadata\xea\x02\x18SocialGateway::Admin::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +56,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEAGENCYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_DELETEAGENCYREQUEST'].fields_by_name['confirmation']._loaded_options = None
   _globals['_DELETEAGENCYREQUEST'].fields_by_name['confirmation']._serialized_options = b'\342A\001\001'
+  _globals['_LISTAGENCYQUOTASREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTAGENCYQUOTASREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_LISTAGENCYQUOTASREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTAGENCYQUOTASREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTAGENCYQUOTASREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTAGENCYQUOTASREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
   _globals['_AGENCYSERVICE'].methods_by_name['GetAgency']._loaded_options = None
   _globals['_AGENCYSERVICE'].methods_by_name['GetAgency']._serialized_options = b'\220\002\001'
   _globals['_AGENCYSERVICE'].methods_by_name['ListAgencies']._loaded_options = None
@@ -64,20 +78,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AGENCYSERVICE'].methods_by_name['ResumeAgency']._serialized_options = b'\220\002\002'
   _globals['_AGENCYSERVICE'].methods_by_name['DeleteAgency']._loaded_options = None
   _globals['_AGENCYSERVICE'].methods_by_name['DeleteAgency']._serialized_options = b'\220\002\002'
-  _globals['_CREATEAGENCYREQUEST']._serialized_start=141
-  _globals['_CREATEAGENCYREQUEST']._serialized_end=267
-  _globals['_GETAGENCYREQUEST']._serialized_start=269
-  _globals['_GETAGENCYREQUEST']._serialized_end=307
-  _globals['_LISTAGENCIESREQUEST']._serialized_start=309
-  _globals['_LISTAGENCIESREQUEST']._serialized_end=381
-  _globals['_LISTAGENCIESRESPONSE']._serialized_start=383
-  _globals['_LISTAGENCIESRESPONSE']._serialized_end=480
-  _globals['_SUSPENDAGENCYREQUEST']._serialized_start=482
-  _globals['_SUSPENDAGENCYREQUEST']._serialized_end=524
-  _globals['_RESUMEAGENCYREQUEST']._serialized_start=526
-  _globals['_RESUMEAGENCYREQUEST']._serialized_end=567
-  _globals['_DELETEAGENCYREQUEST']._serialized_start=569
-  _globals['_DELETEAGENCYREQUEST']._serialized_end=638
-  _globals['_AGENCYSERVICE']._serialized_start=641
-  _globals['_AGENCYSERVICE']._serialized_end=1249
+  _globals['_AGENCYSERVICE'].methods_by_name['ListAgencyQuotas']._loaded_options = None
+  _globals['_AGENCYSERVICE'].methods_by_name['ListAgencyQuotas']._serialized_options = b'\220\002\001'
+  _globals['_AGENCYSERVICE'].methods_by_name['ListAgencyWebhookEndpoints']._loaded_options = None
+  _globals['_AGENCYSERVICE'].methods_by_name['ListAgencyWebhookEndpoints']._serialized_options = b'\220\002\001'
+  _globals['_CREATEAGENCYREQUEST']._serialized_start=212
+  _globals['_CREATEAGENCYREQUEST']._serialized_end=338
+  _globals['_GETAGENCYREQUEST']._serialized_start=340
+  _globals['_GETAGENCYREQUEST']._serialized_end=378
+  _globals['_LISTAGENCIESREQUEST']._serialized_start=380
+  _globals['_LISTAGENCIESREQUEST']._serialized_end=452
+  _globals['_LISTAGENCIESRESPONSE']._serialized_start=454
+  _globals['_LISTAGENCIESRESPONSE']._serialized_end=551
+  _globals['_SUSPENDAGENCYREQUEST']._serialized_start=553
+  _globals['_SUSPENDAGENCYREQUEST']._serialized_end=595
+  _globals['_RESUMEAGENCYREQUEST']._serialized_start=597
+  _globals['_RESUMEAGENCYREQUEST']._serialized_end=638
+  _globals['_DELETEAGENCYREQUEST']._serialized_start=640
+  _globals['_DELETEAGENCYREQUEST']._serialized_end=709
+  _globals['_LISTAGENCYQUOTASREQUEST']._serialized_start=711
+  _globals['_LISTAGENCYQUOTASREQUEST']._serialized_end=809
+  _globals['_LISTAGENCYQUOTASRESPONSE']._serialized_start=811
+  _globals['_LISTAGENCYQUOTASRESPONSE']._serialized_end=903
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST']._serialized_start=905
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSREQUEST']._serialized_end=1013
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSRESPONSE']._serialized_start=1015
+  _globals['_LISTAGENCYWEBHOOKENDPOINTSRESPONSE']._serialized_end=1138
+  _globals['_AGENCYSERVICE']._serialized_start=1141
+  _globals['_AGENCYSERVICE']._serialized_end=2028
 # @@protoc_insertion_point(module_scope)

@@ -69,6 +69,16 @@ class AgencyServiceStub:
                 request_serializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.DeleteAgencyRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_admin_dot_v1_dot_agency__pb2.Agency.FromString,
                 _registered_method=True)
+        self.ListAgencyQuotas = channel.unary_unary(
+                '/socialgateway.admin.v1.AgencyService/ListAgencyQuotas',
+                request_serializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyQuotasRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyQuotasResponse.FromString,
+                _registered_method=True)
+        self.ListAgencyWebhookEndpoints = channel.unary_unary(
+                '/socialgateway.admin.v1.AgencyService/ListAgencyWebhookEndpoints',
+                request_serializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyWebhookEndpointsRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyWebhookEndpointsResponse.FromString,
+                _registered_method=True)
 
 
 class AgencyServiceServicer:
@@ -160,6 +170,31 @@ class AgencyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAgencyQuotas(self, request, context):
+        """Lists the quotas of every account of an agency, by location and account: what QuotaService.ListQuotas answers for each.
+        An account's quotas are never cut in two: a page has those of as many accounts as begin within it.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: admin.read.
+        Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAgencyWebhookEndpoints(self, request, context):
+        """Lists the webhook endpoints of every location of an agency, by location and id, with how their deliveries go.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: admin.read.
+        Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgencyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -192,6 +227,16 @@ def add_AgencyServiceServicer_to_server(servicer, server):
                     servicer.DeleteAgency,
                     request_deserializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.DeleteAgencyRequest.FromString,
                     response_serializer=socialgateway_dot_admin_dot_v1_dot_agency__pb2.Agency.SerializeToString,
+            ),
+            'ListAgencyQuotas': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAgencyQuotas,
+                    request_deserializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyQuotasRequest.FromString,
+                    response_serializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyQuotasResponse.SerializeToString,
+            ),
+            'ListAgencyWebhookEndpoints': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAgencyWebhookEndpoints,
+                    request_deserializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyWebhookEndpointsRequest.FromString,
+                    response_serializer=socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyWebhookEndpointsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -360,6 +405,60 @@ class AgencyService:
             '/socialgateway.admin.v1.AgencyService/DeleteAgency',
             socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.DeleteAgencyRequest.SerializeToString,
             socialgateway_dot_admin_dot_v1_dot_agency__pb2.Agency.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAgencyQuotas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.admin.v1.AgencyService/ListAgencyQuotas',
+            socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyQuotasRequest.SerializeToString,
+            socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyQuotasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAgencyWebhookEndpoints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.admin.v1.AgencyService/ListAgencyWebhookEndpoints',
+            socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyWebhookEndpointsRequest.SerializeToString,
+            socialgateway_dot_admin_dot_v1_dot_agency__service__pb2.ListAgencyWebhookEndpointsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -96,6 +96,23 @@ class AgencyServiceStub:
     Scope: admin.operate.
     Reasons: RESOURCE_NOT_FOUND, CONFIRMATION_REQUIRED.
     """
+    ListAgencyQuotas: _grpc.UnaryUnaryMultiCallable[_agency_service_pb2.ListAgencyQuotasRequest, _agency_service_pb2.ListAgencyQuotasResponse]
+    """Lists the quotas of every account of an agency, by location and account: what QuotaService.ListQuotas answers for each.
+    An account's quotas are never cut in two: a page has those of as many accounts as begin within it.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: admin.read.
+    Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
+    """
+    ListAgencyWebhookEndpoints: _grpc.UnaryUnaryMultiCallable[_agency_service_pb2.ListAgencyWebhookEndpointsRequest, _agency_service_pb2.ListAgencyWebhookEndpointsResponse]
+    """Lists the webhook endpoints of every location of an agency, by location and id, with how their deliveries go.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: admin.read.
+    Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
+    """
 
 @_typing.type_check_only
 class AgencyServiceAsyncStub(AgencyServiceStub):
@@ -163,6 +180,23 @@ class AgencyServiceAsyncStub(AgencyServiceStub):
     Idempotent: yes: while it is DELETING the second call changes nothing.
     Scope: admin.operate.
     Reasons: RESOURCE_NOT_FOUND, CONFIRMATION_REQUIRED.
+    """
+    ListAgencyQuotas: _aio.UnaryUnaryMultiCallable[_agency_service_pb2.ListAgencyQuotasRequest, _agency_service_pb2.ListAgencyQuotasResponse]  # type: ignore[assignment]
+    """Lists the quotas of every account of an agency, by location and account: what QuotaService.ListQuotas answers for each.
+    An account's quotas are never cut in two: a page has those of as many accounts as begin within it.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: admin.read.
+    Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
+    """
+    ListAgencyWebhookEndpoints: _aio.UnaryUnaryMultiCallable[_agency_service_pb2.ListAgencyWebhookEndpointsRequest, _agency_service_pb2.ListAgencyWebhookEndpointsResponse]  # type: ignore[assignment]
+    """Lists the webhook endpoints of every location of an agency, by location and id, with how their deliveries go.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: admin.read.
+    Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
     """
 
 class AgencyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -264,6 +298,35 @@ class AgencyServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: yes: while it is DELETING the second call changes nothing.
         Scope: admin.operate.
         Reasons: RESOURCE_NOT_FOUND, CONFIRMATION_REQUIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAgencyQuotas(
+        self,
+        request: _agency_service_pb2.ListAgencyQuotasRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agency_service_pb2.ListAgencyQuotasResponse, _abc.Awaitable[_agency_service_pb2.ListAgencyQuotasResponse]]:
+        """Lists the quotas of every account of an agency, by location and account: what QuotaService.ListQuotas answers for each.
+        An account's quotas are never cut in two: a page has those of as many accounts as begin within it.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: admin.read.
+        Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAgencyWebhookEndpoints(
+        self,
+        request: _agency_service_pb2.ListAgencyWebhookEndpointsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agency_service_pb2.ListAgencyWebhookEndpointsResponse, _abc.Awaitable[_agency_service_pb2.ListAgencyWebhookEndpointsResponse]]:
+        """Lists the webhook endpoints of every location of an agency, by location and id, with how their deliveries go.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: admin.read.
+        Reasons: AGENCY_FORBIDDEN, PAGE_TOKEN_INVALID.
         """
 
 def add_AgencyServiceServicer_to_server(servicer: AgencyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
