@@ -58,12 +58,17 @@ class GrpcServer:
     server: grpc.aio.Server
     pipeline: CallPipeline
     health: HealthService
-    names: tuple[str, ...]
+    descriptors: tuple[Any, ...]
     port: int
     sockets: ServerSockets
     ready: bool = False
     draining: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list, repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The full names of the services."""
+        return tuple(descriptor.full_name for descriptor in self.descriptors)
 
     async def start(self) -> None:
         """Accept calls; health reports NOT_SERVING until `set_ready`."""
@@ -155,14 +160,15 @@ def build_server(
     )
     for service in services:
         service.add(service.servicer, pipeline)
-    names = tuple(service.descriptor.full_name for service in services)
+    descriptors = tuple(service.descriptor for service in services)
+    names = tuple(descriptor.full_name for descriptor in descriptors)
     servicer = HealthService()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, pipeline)
     reflection.add_to((*names, health.NAME), pipeline)
     name = "GATEWAY_ADMIN_ADDRESS" if admin else "GATEWAY_GRPC_ADDRESS"
     address = address or (settings.admin_address if admin else settings.grpc_address)
     port = _bind(server, settings, (name, address), shared)
-    return GrpcServer(server, pipeline, servicer, names, port, sockets.of_address(address, port))
+    return GrpcServer(server, pipeline, servicer, descriptors, port, sockets.of_address(address, port))
 
 
 def call_policy(settings: Settings, **needs: Any) -> CallPolicy:

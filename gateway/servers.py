@@ -16,6 +16,7 @@ from gateway.domain.locations import ClaimLimits, Owners, open_owners
 from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
+from gateway.http.rest.edge import Calls
 from gateway.http.serving import HttpServer
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.pipeline import CallPolicy
@@ -79,6 +80,7 @@ class Servers:
             self.admin = await self._start_admin(domain, resources, policy, AdminDomain(domain, owners, store))
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
+        self.edge.calls = Calls.of(self.grpc.pipeline, self.grpc.descriptors)
 
     async def _start_grpc(self, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners) -> GrpcServer:
         page_secret = await keys.get_secret(resources.db, resources.ring, "pages")

@@ -1,7 +1,8 @@
 """Makes the Python code of the contract in `gen/`, always the same bytes for the same `.proto` files.
 
 Owns the list of compilers and their options, the package files that protoc does not write, and the archive of the
-contract. Does not know the services: it compiles whatever lies under `socialgateway/`.
+contract. What the HTTP side looks like is in `openapi.py`. Does not know the services: it compiles whatever lies under
+`socialgateway/`.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+import openapi
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = "socialgateway"
 IMAGE = f"{PACKAGE}.binpb"
+OPENAPI = "openapi.json"
 IMPORTS = HERE / "googleapis"
 
 
@@ -57,6 +61,7 @@ def generate(out: Path) -> None:
     drop_empty_services(out)
     write_packages(out)
     run_protoc("--include_imports", f"--descriptor_set_out={out / IMAGE}")
+    write_openapi(out / PACKAGE / OPENAPI)
 
 
 def drop_empty_services(out: Path) -> None:
@@ -80,11 +85,21 @@ def write_image(path: Path) -> None:
     run_protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={path}")
 
 
+def write_openapi(path: Path) -> None:
+    """Write the description of the contract's HTTP side, which the gateway serves, to `path`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        write_image(Path(scratch) / IMAGE)
+        image = FileDescriptorSet.FromString((Path(scratch) / IMAGE).read_bytes())
+    path.write_text(openapi.document(image) + "\n")
+
+
 def write_archive(path: Path) -> None:
-    """Write the contract to `path`, a .tar.gz: sources, imports with their licence, descriptor set, service config."""
+    """Write the contract to `path`, a .tar.gz: sources, imports with their licence, descriptor set, OpenAPI
+    document, service config."""
     members = {name: HERE / name for name in [*sources(), "service_config.json"]}
     members |= {file.relative_to(IMPORTS).as_posix(): file for file in sorted(IMPORTS.rglob("*.proto"))}
     members |= {"google/LICENSE": IMPORTS / "LICENSE", IMAGE: HERE / "gen" / IMAGE}
+    members |= {OPENAPI: HERE / "gen" / PACKAGE / OPENAPI}
     path.parent.mkdir(parents=True, exist_ok=True)
     # No name, no time: the same contract is the same bytes.
     with (

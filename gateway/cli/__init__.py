@@ -18,6 +18,7 @@ from gateway.cli import (
     keys,
     locations,
     migrate,
+    restored,
     serve,
     simulate,
     uploads,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
+app.command("restored")(restored.restored)
 app.add_typer(keys.app, name="keys")
 app.add_typer(agencies.app, name="agencies")
 app.add_typer(api_keys.app, name="api-keys")

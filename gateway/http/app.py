@@ -11,26 +11,28 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.clock import Clock, now
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
 from gateway.http import connections, consent_start, health, media, network_consents, oauth, webhooks
 from gateway.http.middleware import with_middleware
+from gateway.http.rest.edge import PREFIX, Calls, RestEdge, describe
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.readiness import Report
 
 
 @dataclass(slots=True)
 class Edge:
-    """What the HTTP edge needs; `domain`, `policy` and `owners` are set once everything else has started."""
+    """What the HTTP edge needs; `domain`, `policy`, `owners` and `calls` are set once everything else has started."""
 
     check: Callable[[], Awaitable[Report]]
     redirect_uris: Sequence[str] = ()
     domain: Domain | None = None
     policy: CallPolicy | None = None
     owners: Owners | None = None
+    calls: Calls | None = None
     clock: Clock = now
     draining: Callable[[], bool] = lambda: False
 
@@ -48,6 +50,7 @@ class Edge:
                     methods=["GET"],
                 ),
                 Route("/oauth/{provider}/start", consent_start.Start(lambda: self.domain), methods=["GET"]),
+                Route("/openapi.json", describe, methods=["GET"]),
                 Route("/me/{provider}-connection", connections.ConnectionStatus(self), methods=["GET"]),
                 Route("/media/{token}", media.Media(lambda: self.domain), methods=["GET"]),
                 Route("/webhooks/{provider}", webhook, methods=["POST"]),
@@ -61,7 +64,13 @@ class Edge:
             exception_handlers={HTTPException: _refused},
         )
         app.router.redirect_slashes = False
-        return with_middleware(app)
+        rest = RestEdge(lambda: self.calls)
+
+        async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+            # Starlette's own patterns leave out paths with a line break, and every answer here is a status.
+            await (rest if scope["path"].startswith(PREFIX) else app)(scope, receive, send)
+
+        return with_middleware(routed)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -1,16 +1,20 @@
 """Reads the body of a request: a small one, and from a peer that keeps sending.
 
 Owns the pace of a body, for which the page answers in its own words; `connection_limits.py` ends what no page reads.
-Does not know what a body holds.
+Owns also which requests bring a large one, the bytes of an upload. Does not know what a body holds.
 """
 
 import asyncio
+import re
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from gateway.http.pace import Pace
 
 PACE = Pace(first_seconds=10, bytes_per_second=1024, total_seconds=60)
+
+_UPLOAD = re.compile(r"/v1/(locations/[^/:]+/uploads/[^/:]+)/content")
 
 
 class BodyTooLarge(Exception):
@@ -19,6 +23,12 @@ class BodyTooLarge(Exception):
 
 class BodyTooSlow(Exception):
     """The body did not arrive in time."""
+
+
+def upload_of(scope: Scope) -> str:
+    """Return the name of the upload whose bytes a request brings, however many; "" if it brings none."""
+    found = _UPLOAD.fullmatch(scope["path"]) if scope["method"] == "PUT" else None
+    return found[1] if found else ""
 
 
 async def read(request: Request, max_bytes: int, pace: Pace | None = None) -> bytes:

@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gateway import log
-from gateway.http import admission
+from gateway.http import admission, bodies
 from gateway.http.pace import Pace
 from gateway.http.places import Place, PlaceLimits, Places, peer_of
 from gateway.http.strict import MAX_HEAD_BYTES, StrictConnection
@@ -32,6 +32,8 @@ HEAD = Pace(first_seconds=10, bytes_per_second=1024, total_seconds=20)
 BODY = Pace(first_seconds=15, bytes_per_second=1024, total_seconds=65)
 """A little longer than `bodies.PACE`, so that a page can still say why."""
 
+UPLOAD = Pace(first_seconds=65, bytes_per_second=1024, total_seconds=math.inf)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -44,6 +46,9 @@ class Limits:
 
     body: Pace = BODY
     """How its body must arrive."""
+
+    upload: Pace = UPLOAD
+    """How the body of an upload must arrive, which has its own limits for slow ones once it is admitted."""
 
     keep_alive_seconds: float = 30
     """How long a connection may be idle after a response."""
@@ -91,6 +96,7 @@ class LimitedProtocol(H11Protocol):
         self._timer: Timer | None = None
         self._waiting: Waiting | None = None
         self._since, self._received = 0.0, 0
+        self._body = limits.body
         self._place: Place | None = None
         self._reads_body = self._gone = False
         # What uvicorn calls for each request.
@@ -163,6 +169,7 @@ class LimitedProtocol(H11Protocol):
             return await receive()
 
         self._place = place
+        self._body = self._limits.upload if bodies.upload_of(scope) else self._limits.body
         self._queue()
         try:
             await self._page(scope, receive_body, send)
@@ -209,7 +216,7 @@ class LimitedProtocol(H11Protocol):
             case Waiting.HEAD:
                 return self._limits.head.deadline(self._since, self._received)
             case Waiting.BODY:
-                return self._limits.body.deadline(self._since, self._received)
+                return self._body.deadline(self._since, self._received)
             case Waiting.READER:
                 return self._since + self._limits.unread_seconds
             case Waiting.NEXT:

@@ -3,6 +3,7 @@
 Owns what is the same for all paths. Exceptions end here: nothing of them reaches the browser.
 """
 
+import math
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import log
+from gateway.http import bodies
 from gateway.interceptors import request_id
 
 _log = log.get("gateway.http")
@@ -67,9 +69,10 @@ def with_middleware(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_
 
 
 async def _answer(app: ASGIApp, request: Request, receive: Receive, send: Send) -> None:
-    """Call the app, unless the request's content-length is too large."""
+    """Call the app, unless the request's content-length is too large; that of an upload is its own matter."""
     announced = request.headers.get("content-length", "0")
-    if not announced.isdecimal() or int(announced) > MAX_BODY_BYTES:
+    allowed = math.inf if bodies.upload_of(request.scope) else MAX_BODY_BYTES
+    if not announced.isdecimal() or int(announced) > allowed:
         await _problem(413, "The body is too large.", "")(request.scope, receive, send)
         return
     await app(request.scope, receive, send)

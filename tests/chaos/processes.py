@@ -30,6 +30,9 @@ from tests.fixtures.settings import KEY, RING
 from tests.fixtures.waiting import until
 
 LOCATION = "locations/chaos"
+PATIENCE_SECONDS = 120.0
+"""How long a start, or a call that may start the process that looks into media, may take beside three other suites."""
+
 FINAL = {post_pb2.Post.PUBLISHED, post_pb2.Post.FAILED, post_pb2.Post.INDETERMINATE, post_pb2.Post.CANCELLED}
 
 
@@ -59,12 +62,13 @@ class Gateway:
         log = (self.folder / "gateway.log").open("ab")
         command = (sys.executable, *self.program, "serve", *self.options)
         self.process = await asyncio.create_subprocess_exec(
-            *command, env=self._environment(failpoint), stdout=log, stderr=log
+            *command, env=self.environment(failpoint), stdout=log, stderr=log
         )
         log.close()
         await self._until_serving()
 
-    def _environment(self, failpoint: str) -> dict[str, str]:
+    def environment(self, failpoint: str = "") -> dict[str, str]:
+        """Return the environment of the process: the settings that tests share, then its own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         return {
             **kept,
@@ -101,7 +105,7 @@ class Gateway:
             return False
 
         try:
-            await until(serves, 60)
+            await until(serves, PATIENCE_SECONDS)
         except AssertionError:
             raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}") from None
 
@@ -196,7 +200,7 @@ async def create_post(gateway: Gateway, request: post_service_pb2.CreatePostRequ
     """Create a post, find it made by an earlier call, or lose the process over it; return its name."""
     async with gateway.client() as client:
         try:
-            await client.posts.CreatePost(request, timeout=20)
+            await client.posts.CreatePost(request, timeout=PATIENCE_SECONDS)
         except grpc.aio.AioRpcError as error:
             if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ALREADY_EXISTS):
                 raise

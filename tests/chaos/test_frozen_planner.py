@@ -16,7 +16,7 @@ from tests.chaos.test_frozen_worker import until_frozen
 from tests.chaos.test_kill_planner import LOST_SECONDS
 from tests.fixtures import media
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 PLACES = {"early": "publish.before-call.init", "late": "publish.after-call.init"}
 ATTEMPTS = {"early": 2, "late": 1}

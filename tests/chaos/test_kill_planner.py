@@ -19,10 +19,12 @@ from tests.chaos import planners, processes
 from tests.chaos.test_kill_publish import KILLED
 from tests.fixtures import media
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
-LOST_SECONDS = (retry_policy.LOOKUP_SPAN + retry_policy.LOOKUP_MAX).total_seconds()
-"""After so many seconds a post that is missing in the planner's list has been resubmitted."""
+LOST_SECONDS = (retry_policy.LOOKUP_SPAN + retry_policy.LOOKUP_MISSES * retry_policy.LOOKUP_MAX).total_seconds()
+"""After so many seconds a post that is missing in the planner's list has been resubmitted: nobody looked for it while
+processes started and died, and then each of the looks may be the one after the longest pause.
+"""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ import pytest
 from tests.cli.command import bare, execute, run
 
 COMMANDS = [
-    "serve", "worker", "migrate", "demo", "doctor", "keys new", "keys list", "keys rotate", "api-keys create",
-    "api-keys list", "api-keys rotate", "api-keys revoke", "locations delete", "agencies create", "agencies list",
-    "agencies suspend", "agencies resume", "agencies delete", "locations list", "locations assign", "locations release",
-    "simulate tiktok", "simulate highlevel", "audiences hash",
+    "serve", "worker", "migrate", "restored", "demo", "doctor", "keys new", "keys list", "keys rotate",
+    "api-keys create", "api-keys list", "api-keys rotate", "api-keys revoke", "locations delete", "agencies create",
+    "agencies list", "agencies suspend", "agencies resume", "agencies delete", "locations list", "locations assign",
+    "locations release", "simulate tiktok", "simulate highlevel", "audiences hash",
 ]  # fmt: skip
 
 HEAVY = (

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
@@ -29,7 +30,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from socialgateway.v1 import account_pb2 as socialgateway_dot_v1_dot_account__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&socialgateway/v1/account_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1esocialgateway/v1/account.proto\"\x94\x01\n\x11GetAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"\xc8\x01\n\x13ListAccountsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nconnection\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08platform\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"q\n\x14ListAccountsResponse\x12+\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bunreachable\x18\x03 \x03(\t\"D\n\x14\x44\x65leteAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x15GetCreatorInfoRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x32\xf7\x02\n\x0e\x41\x63\x63ountService\x12Q\n\nGetAccount\x12#.socialgateway.v1.GetAccountRequest\x1a\x19.socialgateway.v1.Account\"\x03\x90\x02\x01\x12\x62\n\x0cListAccounts\x12%.socialgateway.v1.ListAccountsRequest\x1a&.socialgateway.v1.ListAccountsResponse\"\x03\x90\x02\x01\x12O\n\rDeleteAccount\x12&.socialgateway.v1.DeleteAccountRequest\x1a\x16.google.protobuf.Empty\x12]\n\x0eGetCreatorInfo\x12\'.socialgateway.v1.GetCreatorInfoRequest\x1a\x1d.socialgateway.v1.CreatorInfo\"\x03\x90\x02\x01\x42\xd2\x01\n\x14\x64\x65v.socialgateway.v1B\x13\x41\x63\x63ountServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&socialgateway/v1/account_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1esocialgateway/v1/account.proto\"\x94\x01\n\x11GetAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"\xc8\x01\n\x13ListAccountsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nconnection\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08platform\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"q\n\x14ListAccountsResponse\x12+\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bunreachable\x18\x03 \x03(\t\"D\n\x14\x44\x65leteAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x15GetCreatorInfoRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x32\xab\x04\n\x0e\x41\x63\x63ountService\x12z\n\nGetAccount\x12#.socialgateway.v1.GetAccountRequest\x1a\x19.socialgateway.v1.Account\",\x90\x02\x01\x82\xd3\xe4\x93\x02#\x12!/v1/{name=locations/*/accounts/*}\x12\x8b\x01\n\x0cListAccounts\x12%.socialgateway.v1.ListAccountsRequest\x1a&.socialgateway.v1.ListAccountsResponse\",\x90\x02\x01\x82\xd3\xe4\x93\x02#\x12!/v1/{parent=locations/*}/accounts\x12z\n\rDeleteAccount\x12&.socialgateway.v1.DeleteAccountRequest\x1a\x16.google.protobuf.Empty\")\x82\xd3\xe4\x93\x02#*!/v1/{name=locations/*/accounts/*}\x12\x92\x01\n\x0eGetCreatorInfo\x12\'.socialgateway.v1.GetCreatorInfoRequest\x1a\x1d.socialgateway.v1.CreatorInfo\"8\x90\x02\x01\x82\xd3\xe4\x93\x02/\x12-/v1/{name=locations/*/accounts/*/creatorInfo}B\xd2\x01\n\x14\x64\x65v.socialgateway.v1B\x13\x41\x63\x63ountServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,21 +65,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCREATORINFOREQUEST'].fields_by_name['max_staleness']._loaded_options = None
   _globals['_GETCREATORINFOREQUEST'].fields_by_name['max_staleness']._serialized_options = b'\342A\001\001'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetAccount']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['GetAccount']._serialized_options = b'\220\002\001'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['GetAccount']._serialized_options = b'\220\002\001\202\323\344\223\002#\022!/v1/{name=locations/*/accounts/*}'
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListAccounts']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['ListAccounts']._serialized_options = b'\220\002\001'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['ListAccounts']._serialized_options = b'\220\002\001\202\323\344\223\002#\022!/v1/{parent=locations/*}/accounts'
+  _globals['_ACCOUNTSERVICE'].methods_by_name['DeleteAccount']._loaded_options = None
+  _globals['_ACCOUNTSERVICE'].methods_by_name['DeleteAccount']._serialized_options = b'\202\323\344\223\002#*!/v1/{name=locations/*/accounts/*}'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetCreatorInfo']._loaded_options = None
-  _globals['_ACCOUNTSERVICE'].methods_by_name['GetCreatorInfo']._serialized_options = b'\220\002\001'
-  _globals['_GETACCOUNTREQUEST']._serialized_start=221
-  _globals['_GETACCOUNTREQUEST']._serialized_end=369
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=372
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=572
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=574
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=687
-  _globals['_DELETEACCOUNTREQUEST']._serialized_start=689
-  _globals['_DELETEACCOUNTREQUEST']._serialized_end=757
-  _globals['_GETCREATORINFOREQUEST']._serialized_start=759
-  _globals['_GETCREATORINFOREQUEST']._serialized_end=858
-  _globals['_ACCOUNTSERVICE']._serialized_start=861
-  _globals['_ACCOUNTSERVICE']._serialized_end=1236
+  _globals['_ACCOUNTSERVICE'].methods_by_name['GetCreatorInfo']._serialized_options = b'\220\002\001\202\323\344\223\002/\022-/v1/{name=locations/*/accounts/*/creatorInfo}'
+  _globals['_GETACCOUNTREQUEST']._serialized_start=251
+  _globals['_GETACCOUNTREQUEST']._serialized_end=399
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=402
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=602
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=604
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=717
+  _globals['_DELETEACCOUNTREQUEST']._serialized_start=719
+  _globals['_DELETEACCOUNTREQUEST']._serialized_end=787
+  _globals['_GETCREATORINFOREQUEST']._serialized_start=789
+  _globals['_GETCREATORINFOREQUEST']._serialized_end=888
+  _globals['_ACCOUNTSERVICE']._serialized_start=891
+  _globals['_ACCOUNTSERVICE']._serialized_end=1446
 # @@protoc_insertion_point(module_scope)

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from socialgateway.v1 import account_pb2 as socialgateway_dot_v1_dot_account__pb2
 from socialgateway.v1 import connection_pb2 as socialgateway_dot_v1_dot_connection__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)socialgateway/v1/connection_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1esocialgateway/v1/account.proto\x1a!socialgateway/v1/connection.proto\"\xf1\x01\n\x17\x43reateConnectionRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\nconnection\x18\x02 \x01(\x0b\x32\x1c.socialgateway.v1.ConnectionB\x04\xe2\x41\x01\x02\x12\x1b\n\rconnection_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nreturn_uri\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0credirect_uri\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\x0cstatic_token\x18\x05 \x01(\tB\x05\xe2\x41\x02\x04\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"*\n\x14GetConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"J\n\x1aGetConnectionStatusRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08provider\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb6\x01\n\x16ListConnectionsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12;\n\x08statuses\x18\x04 \x03(\x0e\x32#.socialgateway.v1.Connection.StatusB\x04\xe2\x41\x01\x01\x12\x16\n\x08provider\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"e\n\x17ListConnectionsResponse\x12\x31\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1c.socialgateway.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"[\n\x17\x44\x65leteConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x95\x01\n\x19\x43ompleteConnectionRequest\x12\x13\n\x05state\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x04\x63ode\x18\x02 \x01(\tB\x05\xe2\x41\x02\x04\x01\x12\x13\n\x05\x65rror\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11\x65rror_description\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"\x82\x01\n\x1cReauthorizeConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nreturn_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0credirect_uri\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"G\n\x17VerifyConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"K\n\x1b\x44isconnectConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x9d\x01\n StartAccountAuthorizationRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08platform\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\treconnect\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nreturn_uri\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"\xa0\x01\n\x1dListAttachableAccountsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08platform\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x61uthorization_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"{\n\x1eListAttachableAccountsResponse\x12@\n\x13\x61ttachable_accounts\x18\x01 \x03(\x0b\x32#.socialgateway.v1.AttachableAccount\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x14\x41ttachAccountRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08platform\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x61uthorization_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12!\n\x13provider_account_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x32\xe1\t\n\x11\x43onnectionService\x12[\n\x10\x43reateConnection\x12).socialgateway.v1.CreateConnectionRequest\x1a\x1c.socialgateway.v1.Connection\x12Z\n\rGetConnection\x12&.socialgateway.v1.GetConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"\x03\x90\x02\x01\x12\x66\n\x13GetConnectionStatus\x12,.socialgateway.v1.GetConnectionStatusRequest\x1a\x1c.socialgateway.v1.Connection\"\x03\x90\x02\x01\x12k\n\x0fListConnections\x12(.socialgateway.v1.ListConnectionsRequest\x1a).socialgateway.v1.ListConnectionsResponse\"\x03\x90\x02\x01\x12U\n\x10\x44\x65leteConnection\x12).socialgateway.v1.DeleteConnectionRequest\x1a\x16.google.protobuf.Empty\x12_\n\x12\x43ompleteConnection\x12+.socialgateway.v1.CompleteConnectionRequest\x1a\x1c.socialgateway.v1.Connection\x12\x65\n\x15ReauthorizeConnection\x12..socialgateway.v1.ReauthorizeConnectionRequest\x1a\x1c.socialgateway.v1.Connection\x12`\n\x10VerifyConnection\x12).socialgateway.v1.VerifyConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"\x03\x90\x02\x02\x12h\n\x14\x44isconnectConnection\x12-.socialgateway.v1.DisconnectConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"\x03\x90\x02\x02\x12w\n\x19StartAccountAuthorization\x12\x32.socialgateway.v1.StartAccountAuthorizationRequest\x1a&.socialgateway.v1.AccountAuthorization\x12\x80\x01\n\x16ListAttachableAccounts\x12/.socialgateway.v1.ListAttachableAccountsRequest\x1a\x30.socialgateway.v1.ListAttachableAccountsResponse\"\x03\x90\x02\x01\x12W\n\rAttachAccount\x12&.socialgateway.v1.AttachAccountRequest\x1a\x19.socialgateway.v1.Account\"\x03\x90\x02\x02\x42\xd5\x01\n\x14\x64\x65v.socialgateway.v1B\x16\x43onnectionServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)socialgateway/v1/connection_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1esocialgateway/v1/account.proto\x1a!socialgateway/v1/connection.proto\"\xf1\x01\n\x17\x43reateConnectionRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\nconnection\x18\x02 \x01(\x0b\x32\x1c.socialgateway.v1.ConnectionB\x04\xe2\x41\x01\x02\x12\x1b\n\rconnection_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nreturn_uri\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0credirect_uri\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\x0cstatic_token\x18\x05 \x01(\tB\x05\xe2\x41\x02\x04\x01\x12\x18\n\nrequest_id\x18\x06 \x01(\tB\x04\xe2\x41\x01\x01\"*\n\x14GetConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"J\n\x1aGetConnectionStatusRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08provider\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"\xb6\x01\n\x16ListConnectionsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12;\n\x08statuses\x18\x04 \x03(\x0e\x32#.socialgateway.v1.Connection.StatusB\x04\xe2\x41\x01\x01\x12\x16\n\x08provider\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"e\n\x17ListConnectionsResponse\x12\x31\n\x0b\x63onnections\x18\x01 \x03(\x0b\x32\x1c.socialgateway.v1.Connection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"[\n\x17\x44\x65leteConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x95\x01\n\x19\x43ompleteConnectionRequest\x12\x13\n\x05state\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x04\x63ode\x18\x02 \x01(\tB\x05\xe2\x41\x02\x04\x01\x12\x13\n\x05\x65rror\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1f\n\x11\x65rror_description\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"\x82\x01\n\x1cReauthorizeConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nreturn_uri\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0credirect_uri\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"G\n\x17VerifyConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"K\n\x1b\x44isconnectConnectionRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x9d\x01\n StartAccountAuthorizationRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08platform\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\treconnect\x18\x03 \x01(\x08\x42\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nreturn_uri\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"\xa0\x01\n\x1dListAttachableAccountsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08platform\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x61uthorization_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x04 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"{\n\x1eListAttachableAccountsResponse\x12@\n\x13\x61ttachable_accounts\x18\x01 \x03(\x0b\x32#.socialgateway.v1.AttachableAccount\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x14\x41ttachAccountRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08platform\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1e\n\x10\x61uthorization_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x12!\n\x13provider_account_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x32\xf5\x0e\n\x11\x43onnectionService\x12\x8c\x01\n\x10\x43reateConnection\x12).socialgateway.v1.CreateConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"/\x82\xd3\xe4\x93\x02)\"$/v1/{parent=locations/*}/connections:\x01*\x12\x86\x01\n\rGetConnection\x12&.socialgateway.v1.GetConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"/\x90\x02\x01\x82\xd3\xe4\x93\x02&\x12$/v1/{name=locations/*/connections/*}\x12\x99\x01\n\x13GetConnectionStatus\x12,.socialgateway.v1.GetConnectionStatusRequest\x1a\x1c.socialgateway.v1.Connection\"6\x90\x02\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=locations/*}/connections:status\x12\x97\x01\n\x0fListConnections\x12(.socialgateway.v1.ListConnectionsRequest\x1a).socialgateway.v1.ListConnectionsResponse\"/\x90\x02\x01\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=locations/*}/connections\x12\x83\x01\n\x10\x44\x65leteConnection\x12).socialgateway.v1.DeleteConnectionRequest\x1a\x16.google.protobuf.Empty\",\x82\xd3\xe4\x93\x02&*$/v1/{name=locations/*/connections/*}\x12\x84\x01\n\x12\x43ompleteConnection\x12+.socialgateway.v1.CompleteConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"#\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/connections:complete:\x01*\x12\xa2\x01\n\x15ReauthorizeConnection\x12..socialgateway.v1.ReauthorizeConnectionRequest\x1a\x1c.socialgateway.v1.Connection\";\x82\xd3\xe4\x93\x02\x35\"0/v1/{name=locations/*/connections/*}:reauthorize:\x01*\x12\x96\x01\n\x10VerifyConnection\x12).socialgateway.v1.VerifyConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"9\x90\x02\x02\x82\xd3\xe4\x93\x02\x30\"+/v1/{name=locations/*/connections/*}:verify:\x01*\x12\xa2\x01\n\x14\x44isconnectConnection\x12-.socialgateway.v1.DisconnectConnectionRequest\x1a\x1c.socialgateway.v1.Connection\"=\x90\x02\x02\x82\xd3\xe4\x93\x02\x34\"//v1/{name=locations/*/connections/*}:disconnect:\x01*\x12\xc4\x01\n\x19StartAccountAuthorization\x12\x32.socialgateway.v1.StartAccountAuthorizationRequest\x1a&.socialgateway.v1.AccountAuthorization\"K\x82\xd3\xe4\x93\x02\x45\"@/v1/{parent=locations/*/connections/*}:startAccountAuthorization:\x01*\x12\xc1\x01\n\x16ListAttachableAccounts\x12/.socialgateway.v1.ListAttachableAccountsRequest\x1a\x30.socialgateway.v1.ListAttachableAccountsResponse\"D\x90\x02\x01\x82\xd3\xe4\x93\x02;\x12\x39/v1/{parent=locations/*/connections/*}/attachableAccounts\x12\x96\x01\n\rAttachAccount\x12&.socialgateway.v1.AttachAccountRequest\x1a\x19.socialgateway.v1.Account\"B\x90\x02\x02\x82\xd3\xe4\x93\x02\x39\"4/v1/{parent=locations/*/connections/*}:attachAccount:\x01*B\xd5\x01\n\x14\x64\x65v.socialgateway.v1B\x16\x43onnectionServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -128,48 +129,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTACHACCOUNTREQUEST'].fields_by_name['provider_account_id']._serialized_options = b'\342A\001\002'
   _globals['_ATTACHACCOUNTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_ATTACHACCOUNTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['CreateConnection']._loaded_options = None
+  _globals['_CONNECTIONSERVICE'].methods_by_name['CreateConnection']._serialized_options = b'\202\323\344\223\002)\"$/v1/{parent=locations/*}/connections:\001*'
   _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnection']._loaded_options = None
-  _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnection']._serialized_options = b'\220\002\001'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnection']._serialized_options = b'\220\002\001\202\323\344\223\002&\022$/v1/{name=locations/*/connections/*}'
   _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnectionStatus']._loaded_options = None
-  _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnectionStatus']._serialized_options = b'\220\002\001'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['GetConnectionStatus']._serialized_options = b'\220\002\001\202\323\344\223\002-\022+/v1/{parent=locations/*}/connections:status'
   _globals['_CONNECTIONSERVICE'].methods_by_name['ListConnections']._loaded_options = None
-  _globals['_CONNECTIONSERVICE'].methods_by_name['ListConnections']._serialized_options = b'\220\002\001'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['ListConnections']._serialized_options = b'\220\002\001\202\323\344\223\002&\022$/v1/{parent=locations/*}/connections'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['DeleteConnection']._loaded_options = None
+  _globals['_CONNECTIONSERVICE'].methods_by_name['DeleteConnection']._serialized_options = b'\202\323\344\223\002&*$/v1/{name=locations/*/connections/*}'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['CompleteConnection']._loaded_options = None
+  _globals['_CONNECTIONSERVICE'].methods_by_name['CompleteConnection']._serialized_options = b'\202\323\344\223\002\035\"\030/v1/connections:complete:\001*'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['ReauthorizeConnection']._loaded_options = None
+  _globals['_CONNECTIONSERVICE'].methods_by_name['ReauthorizeConnection']._serialized_options = b'\202\323\344\223\0025\"0/v1/{name=locations/*/connections/*}:reauthorize:\001*'
   _globals['_CONNECTIONSERVICE'].methods_by_name['VerifyConnection']._loaded_options = None
-  _globals['_CONNECTIONSERVICE'].methods_by_name['VerifyConnection']._serialized_options = b'\220\002\002'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['VerifyConnection']._serialized_options = b'\220\002\002\202\323\344\223\0020\"+/v1/{name=locations/*/connections/*}:verify:\001*'
   _globals['_CONNECTIONSERVICE'].methods_by_name['DisconnectConnection']._loaded_options = None
-  _globals['_CONNECTIONSERVICE'].methods_by_name['DisconnectConnection']._serialized_options = b'\220\002\002'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['DisconnectConnection']._serialized_options = b'\220\002\002\202\323\344\223\0024\"//v1/{name=locations/*/connections/*}:disconnect:\001*'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['StartAccountAuthorization']._loaded_options = None
+  _globals['_CONNECTIONSERVICE'].methods_by_name['StartAccountAuthorization']._serialized_options = b'\202\323\344\223\002E\"@/v1/{parent=locations/*/connections/*}:startAccountAuthorization:\001*'
   _globals['_CONNECTIONSERVICE'].methods_by_name['ListAttachableAccounts']._loaded_options = None
-  _globals['_CONNECTIONSERVICE'].methods_by_name['ListAttachableAccounts']._serialized_options = b'\220\002\001'
+  _globals['_CONNECTIONSERVICE'].methods_by_name['ListAttachableAccounts']._serialized_options = b'\220\002\001\202\323\344\223\002;\0229/v1/{parent=locations/*/connections/*}/attachableAccounts'
   _globals['_CONNECTIONSERVICE'].methods_by_name['AttachAccount']._loaded_options = None
-  _globals['_CONNECTIONSERVICE'].methods_by_name['AttachAccount']._serialized_options = b'\220\002\002'
-  _globals['_CREATECONNECTIONREQUEST']._serialized_start=193
-  _globals['_CREATECONNECTIONREQUEST']._serialized_end=434
-  _globals['_GETCONNECTIONREQUEST']._serialized_start=436
-  _globals['_GETCONNECTIONREQUEST']._serialized_end=478
-  _globals['_GETCONNECTIONSTATUSREQUEST']._serialized_start=480
-  _globals['_GETCONNECTIONSTATUSREQUEST']._serialized_end=554
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=557
-  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=739
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=741
-  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=842
-  _globals['_DELETECONNECTIONREQUEST']._serialized_start=844
-  _globals['_DELETECONNECTIONREQUEST']._serialized_end=935
-  _globals['_COMPLETECONNECTIONREQUEST']._serialized_start=938
-  _globals['_COMPLETECONNECTIONREQUEST']._serialized_end=1087
-  _globals['_REAUTHORIZECONNECTIONREQUEST']._serialized_start=1090
-  _globals['_REAUTHORIZECONNECTIONREQUEST']._serialized_end=1220
-  _globals['_VERIFYCONNECTIONREQUEST']._serialized_start=1222
-  _globals['_VERIFYCONNECTIONREQUEST']._serialized_end=1293
-  _globals['_DISCONNECTCONNECTIONREQUEST']._serialized_start=1295
-  _globals['_DISCONNECTCONNECTIONREQUEST']._serialized_end=1370
-  _globals['_STARTACCOUNTAUTHORIZATIONREQUEST']._serialized_start=1373
-  _globals['_STARTACCOUNTAUTHORIZATIONREQUEST']._serialized_end=1530
-  _globals['_LISTATTACHABLEACCOUNTSREQUEST']._serialized_start=1533
-  _globals['_LISTATTACHABLEACCOUNTSREQUEST']._serialized_end=1693
-  _globals['_LISTATTACHABLEACCOUNTSRESPONSE']._serialized_start=1695
-  _globals['_LISTATTACHABLEACCOUNTSRESPONSE']._serialized_end=1818
-  _globals['_ATTACHACCOUNTREQUEST']._serialized_start=1821
-  _globals['_ATTACHACCOUNTREQUEST']._serialized_end=1982
-  _globals['_CONNECTIONSERVICE']._serialized_start=1985
-  _globals['_CONNECTIONSERVICE']._serialized_end=3234
+  _globals['_CONNECTIONSERVICE'].methods_by_name['AttachAccount']._serialized_options = b'\220\002\002\202\323\344\223\0029\"4/v1/{parent=locations/*/connections/*}:attachAccount:\001*'
+  _globals['_CREATECONNECTIONREQUEST']._serialized_start=223
+  _globals['_CREATECONNECTIONREQUEST']._serialized_end=464
+  _globals['_GETCONNECTIONREQUEST']._serialized_start=466
+  _globals['_GETCONNECTIONREQUEST']._serialized_end=508
+  _globals['_GETCONNECTIONSTATUSREQUEST']._serialized_start=510
+  _globals['_GETCONNECTIONSTATUSREQUEST']._serialized_end=584
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_start=587
+  _globals['_LISTCONNECTIONSREQUEST']._serialized_end=769
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_start=771
+  _globals['_LISTCONNECTIONSRESPONSE']._serialized_end=872
+  _globals['_DELETECONNECTIONREQUEST']._serialized_start=874
+  _globals['_DELETECONNECTIONREQUEST']._serialized_end=965
+  _globals['_COMPLETECONNECTIONREQUEST']._serialized_start=968
+  _globals['_COMPLETECONNECTIONREQUEST']._serialized_end=1117
+  _globals['_REAUTHORIZECONNECTIONREQUEST']._serialized_start=1120
+  _globals['_REAUTHORIZECONNECTIONREQUEST']._serialized_end=1250
+  _globals['_VERIFYCONNECTIONREQUEST']._serialized_start=1252
+  _globals['_VERIFYCONNECTIONREQUEST']._serialized_end=1323
+  _globals['_DISCONNECTCONNECTIONREQUEST']._serialized_start=1325
+  _globals['_DISCONNECTCONNECTIONREQUEST']._serialized_end=1400
+  _globals['_STARTACCOUNTAUTHORIZATIONREQUEST']._serialized_start=1403
+  _globals['_STARTACCOUNTAUTHORIZATIONREQUEST']._serialized_end=1560
+  _globals['_LISTATTACHABLEACCOUNTSREQUEST']._serialized_start=1563
+  _globals['_LISTATTACHABLEACCOUNTSREQUEST']._serialized_end=1723
+  _globals['_LISTATTACHABLEACCOUNTSRESPONSE']._serialized_start=1725
+  _globals['_LISTATTACHABLEACCOUNTSRESPONSE']._serialized_end=1848
+  _globals['_ATTACHACCOUNTREQUEST']._serialized_start=1851
+  _globals['_ATTACHACCOUNTREQUEST']._serialized_end=2012
+  _globals['_CONNECTIONSERVICE']._serialized_start=2015
+  _globals['_CONNECTIONSERVICE']._serialized_end=3924
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
@@ -29,7 +30,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from socialgateway.v1 import engagement_pb2 as socialgateway_dot_v1_dot_engagement__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)socialgateway/v1/engagement_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!socialgateway/v1/engagement.proto\"\x96\x02\n\x13QueryMetricsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x14\n\x06videos\x18\x05 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"\xcf\x02\n\x14QueryMetricsResponse\x12.\n\x06series\x18\x01 \x03(\x0b\x32\x1e.socialgateway.v1.MetricSeries\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nfetch_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08\x61udience\x18\x05 \x03(\x0b\x32\x1f.socialgateway.v1.AudienceShare\x12-\n\x06points\x18\x06 \x03(\x0b\x32\x1d.socialgateway.v1.MetricPoint\x12\x17\n\x0fnext_page_token\x18\x07 \x01(\t\"-\n\x17QueryPostMetricsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"z\n\x18QueryPostMetricsResponse\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.socialgateway.v1.PostMetrics\x12.\n\nfetch_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x02\n\x13ListCommentsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04post\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x33\n\x05order\x18\x06 \x01(\x0e\x32\x1e.socialgateway.v1.CommentOrderB\x04\xe2\x41\x01\x01\x12\x13\n\x05video\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"\x8c\x01\n\x14ListCommentsResponse\x12+\n\x08\x63omments\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Comment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12.\n\nfetch_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x14\x43reateCommentRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x07\x63omment\x18\x02 \x01(\x0b\x32\x19.socialgateway.v1.CommentB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12LikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x14UnlikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"(\n\x12HideCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x14UnhideCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"D\n\x14\x44\x65leteCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x8e\x01\n\x1b\x43reateEngagementSyncRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12?\n\x0f\x65ngagement_sync\x18\x02 \x01(\x0b\x32 .socialgateway.v1.EngagementSyncB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\".\n\x18GetEngagementSyncRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"|\n\x1aListEngagementSyncsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"r\n\x1bListEngagementSyncsResponse\x12:\n\x10\x65ngagement_syncs\x18\x01 \x03(\x0b\x32 .socialgateway.v1.EngagementSync\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*D\n\x0c\x43ommentOrder\x12\x1d\n\x19\x43OMMENT_ORDER_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OMMENT_ORDER_TOP\x10\x01\x32\x8a\t\n\x11\x45ngagementService\x12\x62\n\x0cQueryMetrics\x12%.socialgateway.v1.QueryMetricsRequest\x1a&.socialgateway.v1.QueryMetricsResponse\"\x03\x90\x02\x01\x12n\n\x10QueryPostMetrics\x12).socialgateway.v1.QueryPostMetricsRequest\x1a*.socialgateway.v1.QueryPostMetricsResponse\"\x03\x90\x02\x01\x12\x62\n\x0cListComments\x12%.socialgateway.v1.ListCommentsRequest\x1a&.socialgateway.v1.ListCommentsResponse\"\x03\x90\x02\x01\x12R\n\rCreateComment\x12&.socialgateway.v1.CreateCommentRequest\x1a\x19.socialgateway.v1.Comment\x12P\n\x0bLikeComment\x12$.socialgateway.v1.LikeCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x12P\n\x0bHideComment\x12$.socialgateway.v1.HideCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x12T\n\rUnhideComment\x12&.socialgateway.v1.UnhideCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x12O\n\rDeleteComment\x12&.socialgateway.v1.DeleteCommentRequest\x1a\x16.google.protobuf.Empty\x12g\n\x14\x43reateEngagementSync\x12-.socialgateway.v1.CreateEngagementSyncRequest\x1a .socialgateway.v1.EngagementSync\x12\x66\n\x11GetEngagementSync\x12*.socialgateway.v1.GetEngagementSyncRequest\x1a .socialgateway.v1.EngagementSync\"\x03\x90\x02\x01\x12w\n\x13ListEngagementSyncs\x12,.socialgateway.v1.ListEngagementSyncsRequest\x1a-.socialgateway.v1.ListEngagementSyncsResponse\"\x03\x90\x02\x01\x12T\n\rUnlikeComment\x12&.socialgateway.v1.UnlikeCommentRequest\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x02\x42\xd5\x01\n\x14\x64\x65v.socialgateway.v1B\x16\x45ngagementServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)socialgateway/v1/engagement_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!socialgateway/v1/engagement.proto\"\x96\x02\n\x13QueryMetricsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x32\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x14\n\x06videos\x18\x05 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\"\xcf\x02\n\x14QueryMetricsResponse\x12.\n\x06series\x18\x01 \x03(\x0b\x32\x1e.socialgateway.v1.MetricSeries\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nfetch_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\x08\x61udience\x18\x05 \x03(\x0b\x32\x1f.socialgateway.v1.AudienceShare\x12-\n\x06points\x18\x06 \x03(\x0b\x32\x1d.socialgateway.v1.MetricPoint\x12\x17\n\x0fnext_page_token\x18\x07 \x01(\t\"-\n\x17QueryPostMetricsRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"z\n\x18QueryPostMetricsResponse\x12.\n\x07metrics\x18\x01 \x03(\x0b\x32\x1d.socialgateway.v1.PostMetrics\x12.\n\nfetch_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8c\x02\n\x13ListCommentsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x12\n\x04post\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x33\n\x05order\x18\x06 \x01(\x0e\x32\x1e.socialgateway.v1.CommentOrderB\x04\xe2\x41\x01\x01\x12\x13\n\x05video\x18\x07 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"\x8c\x01\n\x14ListCommentsResponse\x12+\n\x08\x63omments\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Comment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12.\n\nfetch_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x14\x43reateCommentRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x07\x63omment\x18\x02 \x01(\x0b\x32\x19.socialgateway.v1.CommentB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12LikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x14UnlikeCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"(\n\x12HideCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"*\n\x14UnhideCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"D\n\x14\x44\x65leteCommentRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x8e\x01\n\x1b\x43reateEngagementSyncRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12?\n\x0f\x65ngagement_sync\x18\x02 \x01(\x0b\x32 .socialgateway.v1.EngagementSyncB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\".\n\x18GetEngagementSyncRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"|\n\x1aListEngagementSyncsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"r\n\x1bListEngagementSyncsResponse\x12:\n\x10\x65ngagement_syncs\x18\x01 \x03(\x0b\x32 .socialgateway.v1.EngagementSync\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*D\n\x0c\x43ommentOrder\x12\x1d\n\x19\x43OMMENT_ORDER_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OMMENT_ORDER_TOP\x10\x01\x32\xc1\x0e\n\x11\x45ngagementService\x12\x9a\x01\n\x0cQueryMetrics\x12%.socialgateway.v1.QueryMetricsRequest\x1a&.socialgateway.v1.QueryMetricsResponse\";\x90\x02\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/{parent=locations/*/accounts/*}:queryMetrics\x12\xa1\x01\n\x10QueryPostMetrics\x12).socialgateway.v1.QueryPostMetricsRequest\x1a*.socialgateway.v1.QueryPostMetricsResponse\"6\x90\x02\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{name=locations/*/posts/*}:queryMetrics\x12\x96\x01\n\x0cListComments\x12%.socialgateway.v1.ListCommentsRequest\x1a&.socialgateway.v1.ListCommentsResponse\"7\x90\x02\x01\x82\xd3\xe4\x93\x02.\x12,/v1/{parent=locations/*/accounts/*}/comments\x12\x91\x01\n\rCreateComment\x12&.socialgateway.v1.CreateCommentRequest\x1a\x19.socialgateway.v1.Comment\"=\x82\xd3\xe4\x93\x02\x37\",/v1/{parent=locations/*/accounts/*}/comments:\x07\x63omment\x12\x8c\x01\n\x0bLikeComment\x12$.socialgateway.v1.LikeCommentRequest\x1a\x16.google.protobuf.Empty\"?\x90\x02\x02\x82\xd3\xe4\x93\x02\x36\"1/v1/{name=locations/*/accounts/*/comments/*}:like:\x01*\x12\x8c\x01\n\x0bHideComment\x12$.socialgateway.v1.HideCommentRequest\x1a\x16.google.protobuf.Empty\"?\x90\x02\x02\x82\xd3\xe4\x93\x02\x36\"1/v1/{name=locations/*/accounts/*/comments/*}:hide:\x01*\x12\x92\x01\n\rUnhideComment\x12&.socialgateway.v1.UnhideCommentRequest\x1a\x16.google.protobuf.Empty\"A\x90\x02\x02\x82\xd3\xe4\x93\x02\x38\"3/v1/{name=locations/*/accounts/*/comments/*}:unhide:\x01*\x12\x85\x01\n\rDeleteComment\x12&.socialgateway.v1.DeleteCommentRequest\x1a\x16.google.protobuf.Empty\"4\x82\xd3\xe4\x93\x02.*,/v1/{name=locations/*/accounts/*/comments/*}\x12\xaa\x01\n\x14\x43reateEngagementSync\x12-.socialgateway.v1.CreateEngagementSyncRequest\x1a .socialgateway.v1.EngagementSync\"A\x82\xd3\xe4\x93\x02;\"(/v1/{parent=locations/*}/engagementSyncs:\x0f\x65ngagement_sync\x12\x96\x01\n\x11GetEngagementSync\x12*.socialgateway.v1.GetEngagementSyncRequest\x1a .socialgateway.v1.EngagementSync\"3\x90\x02\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{name=locations/*/engagementSyncs/*}\x12\xa7\x01\n\x13ListEngagementSyncs\x12,.socialgateway.v1.ListEngagementSyncsRequest\x1a-.socialgateway.v1.ListEngagementSyncsResponse\"3\x90\x02\x01\x82\xd3\xe4\x93\x02*\x12(/v1/{parent=locations/*}/engagementSyncs\x12\x92\x01\n\rUnlikeComment\x12&.socialgateway.v1.UnlikeCommentRequest\x1a\x16.google.protobuf.Empty\"A\x90\x02\x02\x82\xd3\xe4\x93\x02\x38\"3/v1/{name=locations/*/accounts/*/comments/*}:unlike:\x01*B\xd5\x01\n\x14\x64\x65v.socialgateway.v1B\x16\x45ngagementServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -104,57 +105,63 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['account']._loaded_options = None
   _globals['_LISTENGAGEMENTSYNCSREQUEST'].fields_by_name['account']._serialized_options = b'\342A\001\001'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryMetrics']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryMetrics']._serialized_options = b'\220\002\001'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryMetrics']._serialized_options = b'\220\002\001\202\323\344\223\0022\0220/v1/{parent=locations/*/accounts/*}:queryMetrics'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryPostMetrics']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryPostMetrics']._serialized_options = b'\220\002\001'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['QueryPostMetrics']._serialized_options = b'\220\002\001\202\323\344\223\002-\022+/v1/{name=locations/*/posts/*}:queryMetrics'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListComments']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListComments']._serialized_options = b'\220\002\001'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListComments']._serialized_options = b'\220\002\001\202\323\344\223\002.\022,/v1/{parent=locations/*/accounts/*}/comments'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['CreateComment']._loaded_options = None
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['CreateComment']._serialized_options = b'\202\323\344\223\0027\",/v1/{parent=locations/*/accounts/*}/comments:\007comment'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['LikeComment']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['LikeComment']._serialized_options = b'\220\002\002'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['LikeComment']._serialized_options = b'\220\002\002\202\323\344\223\0026\"1/v1/{name=locations/*/accounts/*/comments/*}:like:\001*'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['HideComment']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['HideComment']._serialized_options = b'\220\002\002'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['HideComment']._serialized_options = b'\220\002\002\202\323\344\223\0026\"1/v1/{name=locations/*/accounts/*/comments/*}:hide:\001*'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnhideComment']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnhideComment']._serialized_options = b'\220\002\002'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnhideComment']._serialized_options = b'\220\002\002\202\323\344\223\0028\"3/v1/{name=locations/*/accounts/*/comments/*}:unhide:\001*'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['DeleteComment']._loaded_options = None
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['DeleteComment']._serialized_options = b'\202\323\344\223\002.*,/v1/{name=locations/*/accounts/*/comments/*}'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['CreateEngagementSync']._loaded_options = None
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['CreateEngagementSync']._serialized_options = b'\202\323\344\223\002;\"(/v1/{parent=locations/*}/engagementSyncs:\017engagement_sync'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['GetEngagementSync']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['GetEngagementSync']._serialized_options = b'\220\002\001'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['GetEngagementSync']._serialized_options = b'\220\002\001\202\323\344\223\002*\022(/v1/{name=locations/*/engagementSyncs/*}'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListEngagementSyncs']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListEngagementSyncs']._serialized_options = b'\220\002\001'
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['ListEngagementSyncs']._serialized_options = b'\220\002\001\202\323\344\223\002*\022(/v1/{parent=locations/*}/engagementSyncs'
   _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnlikeComment']._loaded_options = None
-  _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnlikeComment']._serialized_options = b'\220\002\002'
-  _globals['_COMMENTORDER']._serialized_start=2228
-  _globals['_COMMENTORDER']._serialized_end=2296
-  _globals['_QUERYMETRICSREQUEST']._serialized_start=226
-  _globals['_QUERYMETRICSREQUEST']._serialized_end=504
-  _globals['_QUERYMETRICSRESPONSE']._serialized_start=507
-  _globals['_QUERYMETRICSRESPONSE']._serialized_end=842
-  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_start=844
-  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_end=889
-  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_start=891
-  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_end=1013
-  _globals['_LISTCOMMENTSREQUEST']._serialized_start=1016
-  _globals['_LISTCOMMENTSREQUEST']._serialized_end=1284
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=1287
-  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=1427
-  _globals['_CREATECOMMENTREQUEST']._serialized_start=1429
-  _globals['_CREATECOMMENTREQUEST']._serialized_end=1549
-  _globals['_LIKECOMMENTREQUEST']._serialized_start=1551
-  _globals['_LIKECOMMENTREQUEST']._serialized_end=1591
-  _globals['_UNLIKECOMMENTREQUEST']._serialized_start=1593
-  _globals['_UNLIKECOMMENTREQUEST']._serialized_end=1635
-  _globals['_HIDECOMMENTREQUEST']._serialized_start=1637
-  _globals['_HIDECOMMENTREQUEST']._serialized_end=1677
-  _globals['_UNHIDECOMMENTREQUEST']._serialized_start=1679
-  _globals['_UNHIDECOMMENTREQUEST']._serialized_end=1721
-  _globals['_DELETECOMMENTREQUEST']._serialized_start=1723
-  _globals['_DELETECOMMENTREQUEST']._serialized_end=1791
-  _globals['_CREATEENGAGEMENTSYNCREQUEST']._serialized_start=1794
-  _globals['_CREATEENGAGEMENTSYNCREQUEST']._serialized_end=1936
-  _globals['_GETENGAGEMENTSYNCREQUEST']._serialized_start=1938
-  _globals['_GETENGAGEMENTSYNCREQUEST']._serialized_end=1984
-  _globals['_LISTENGAGEMENTSYNCSREQUEST']._serialized_start=1986
-  _globals['_LISTENGAGEMENTSYNCSREQUEST']._serialized_end=2110
-  _globals['_LISTENGAGEMENTSYNCSRESPONSE']._serialized_start=2112
-  _globals['_LISTENGAGEMENTSYNCSRESPONSE']._serialized_end=2226
-  _globals['_ENGAGEMENTSERVICE']._serialized_start=2299
-  _globals['_ENGAGEMENTSERVICE']._serialized_end=3461
+  _globals['_ENGAGEMENTSERVICE'].methods_by_name['UnlikeComment']._serialized_options = b'\220\002\002\202\323\344\223\0028\"3/v1/{name=locations/*/accounts/*/comments/*}:unlike:\001*'
+  _globals['_COMMENTORDER']._serialized_start=2258
+  _globals['_COMMENTORDER']._serialized_end=2326
+  _globals['_QUERYMETRICSREQUEST']._serialized_start=256
+  _globals['_QUERYMETRICSREQUEST']._serialized_end=534
+  _globals['_QUERYMETRICSRESPONSE']._serialized_start=537
+  _globals['_QUERYMETRICSRESPONSE']._serialized_end=872
+  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_start=874
+  _globals['_QUERYPOSTMETRICSREQUEST']._serialized_end=919
+  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_start=921
+  _globals['_QUERYPOSTMETRICSRESPONSE']._serialized_end=1043
+  _globals['_LISTCOMMENTSREQUEST']._serialized_start=1046
+  _globals['_LISTCOMMENTSREQUEST']._serialized_end=1314
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_start=1317
+  _globals['_LISTCOMMENTSRESPONSE']._serialized_end=1457
+  _globals['_CREATECOMMENTREQUEST']._serialized_start=1459
+  _globals['_CREATECOMMENTREQUEST']._serialized_end=1579
+  _globals['_LIKECOMMENTREQUEST']._serialized_start=1581
+  _globals['_LIKECOMMENTREQUEST']._serialized_end=1621
+  _globals['_UNLIKECOMMENTREQUEST']._serialized_start=1623
+  _globals['_UNLIKECOMMENTREQUEST']._serialized_end=1665
+  _globals['_HIDECOMMENTREQUEST']._serialized_start=1667
+  _globals['_HIDECOMMENTREQUEST']._serialized_end=1707
+  _globals['_UNHIDECOMMENTREQUEST']._serialized_start=1709
+  _globals['_UNHIDECOMMENTREQUEST']._serialized_end=1751
+  _globals['_DELETECOMMENTREQUEST']._serialized_start=1753
+  _globals['_DELETECOMMENTREQUEST']._serialized_end=1821
+  _globals['_CREATEENGAGEMENTSYNCREQUEST']._serialized_start=1824
+  _globals['_CREATEENGAGEMENTSYNCREQUEST']._serialized_end=1966
+  _globals['_GETENGAGEMENTSYNCREQUEST']._serialized_start=1968
+  _globals['_GETENGAGEMENTSYNCREQUEST']._serialized_end=2014
+  _globals['_LISTENGAGEMENTSYNCSREQUEST']._serialized_start=2016
+  _globals['_LISTENGAGEMENTSYNCSREQUEST']._serialized_end=2140
+  _globals['_LISTENGAGEMENTSYNCSRESPONSE']._serialized_start=2142
+  _globals['_LISTENGAGEMENTSYNCSRESPONSE']._serialized_end=2256
+  _globals['_ENGAGEMENTSERVICE']._serialized_start=2329
+  _globals['_ENGAGEMENTSERVICE']._serialized_end=4186
 # @@protoc_insertion_point(module_scope)

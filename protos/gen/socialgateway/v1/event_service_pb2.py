@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from socialgateway.v1 import event_pb2 as socialgateway_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/event_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1csocialgateway/v1/event.proto\"\xa5\x01\n\x11ListEventsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x30\n\x05types\x18\x04 \x03(\x0e\x32\x1b.socialgateway.v1.EventTypeB\x04\xe2\x41\x01\x01\x12\x15\n\x07subject\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"f\n\x12ListEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"y\n\x13StreamEventsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cstart_cursor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x30\n\x05types\x18\x03 \x03(\x0e\x32\x1b.socialgateway.v1.EventTypeB\x04\xe2\x41\x01\x01\"c\n\x14StreamEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Event\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x12\n\ncheckpoint\x18\x03 \x01(\x08\x32\xd2\x01\n\x0c\x45ventService\x12\\\n\nListEvents\x12#.socialgateway.v1.ListEventsRequest\x1a$.socialgateway.v1.ListEventsResponse\"\x03\x90\x02\x01\x12\x64\n\x0cStreamEvents\x12%.socialgateway.v1.StreamEventsRequest\x1a&.socialgateway.v1.StreamEventsResponse\"\x03\x90\x02\x01\x30\x01\x42\xd0\x01\n\x14\x64\x65v.socialgateway.v1B\x11\x45ventServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/event_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1csocialgateway/v1/event.proto\"\xa5\x01\n\x11ListEventsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x30\n\x05types\x18\x04 \x03(\x0e\x32\x1b.socialgateway.v1.EventTypeB\x04\xe2\x41\x01\x01\x12\x15\n\x07subject\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"f\n\x12ListEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"y\n\x13StreamEventsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cstart_cursor\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x30\n\x05types\x18\x03 \x03(\x0e\x32\x1b.socialgateway.v1.EventTypeB\x04\xe2\x41\x01\x01\"c\n\x14StreamEventsResponse\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Event\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x12\n\ncheckpoint\x18\x03 \x01(\x08\x32\xa9\x02\n\x0c\x45ventService\x12\x83\x01\n\nListEvents\x12#.socialgateway.v1.ListEventsRequest\x1a$.socialgateway.v1.ListEventsResponse\"*\x90\x02\x01\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=locations/*}/events\x12\x92\x01\n\x0cStreamEvents\x12%.socialgateway.v1.StreamEventsRequest\x1a&.socialgateway.v1.StreamEventsResponse\"1\x90\x02\x01\x82\xd3\xe4\x93\x02(\x12&/v1/{parent=locations/*}/events:stream0\x01\x42\xd0\x01\n\x14\x64\x65v.socialgateway.v1B\x11\x45ventServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,17 +52,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STREAMEVENTSREQUEST'].fields_by_name['types']._loaded_options = None
   _globals['_STREAMEVENTSREQUEST'].fields_by_name['types']._serialized_options = b'\342A\001\001'
   _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001'
+  _globals['_EVENTSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001\202\323\344\223\002!\022\037/v1/{parent=locations/*}/events'
   _globals['_EVENTSERVICE'].methods_by_name['StreamEvents']._loaded_options = None
-  _globals['_EVENTSERVICE'].methods_by_name['StreamEvents']._serialized_options = b'\220\002\001'
-  _globals['_LISTEVENTSREQUEST']._serialized_start=122
-  _globals['_LISTEVENTSREQUEST']._serialized_end=287
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=289
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=391
-  _globals['_STREAMEVENTSREQUEST']._serialized_start=393
-  _globals['_STREAMEVENTSREQUEST']._serialized_end=514
-  _globals['_STREAMEVENTSRESPONSE']._serialized_start=516
-  _globals['_STREAMEVENTSRESPONSE']._serialized_end=615
-  _globals['_EVENTSERVICE']._serialized_start=618
-  _globals['_EVENTSERVICE']._serialized_end=828
+  _globals['_EVENTSERVICE'].methods_by_name['StreamEvents']._serialized_options = b'\220\002\001\202\323\344\223\002(\022&/v1/{parent=locations/*}/events:stream'
+  _globals['_LISTEVENTSREQUEST']._serialized_start=152
+  _globals['_LISTEVENTSREQUEST']._serialized_end=317
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=319
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=421
+  _globals['_STREAMEVENTSREQUEST']._serialized_start=423
+  _globals['_STREAMEVENTSREQUEST']._serialized_end=544
+  _globals['_STREAMEVENTSRESPONSE']._serialized_start=546
+  _globals['_STREAMEVENTSRESPONSE']._serialized_end=645
+  _globals['_EVENTSERVICE']._serialized_start=648
+  _globals['_EVENTSERVICE']._serialized_end=945
 # @@protoc_insertion_point(module_scope)

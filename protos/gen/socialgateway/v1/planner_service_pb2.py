@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from socialgateway.v1 import planner_pb2 as socialgateway_dot_v1_dot_planner__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&socialgateway/v1/planner_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1esocialgateway/v1/planner.proto\"v\n\x15ListCategoriesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06search\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"a\n\x16ListCategoriesResponse\x12.\n\ncategories\x18\x01 \x03(\x0b\x32\x1a.socialgateway.v1.Category\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"p\n\x0fListTagsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06search\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"P\n\x10ListTagsResponse\x12#\n\x04tags\x18\x01 \x03(\x0b\x32\x15.socialgateway.v1.Tag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x17\x43reatePostImportRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x37\n\x0bpost_import\x18\x02 \x01(\x0b\x32\x1c.socialgateway.v1.PostImportB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"*\n\x14GetPostImportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"a\n\x16ListPostImportsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"f\n\x17ListPostImportsResponse\x12\x32\n\x0cpost_imports\x18\x01 \x03(\x0b\x32\x1c.socialgateway.v1.PostImport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x19ListPostImportRowsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x1aListPostImportRowsResponse\x12-\n\x04rows\x18\x01 \x03(\x0b\x32\x1f.socialgateway.v1.PostImportRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x19\x46inalizePostImportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"G\n\x17\x44\x65letePostImportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x32\xa6\x06\n\x0ePlannerService\x12h\n\x0eListCategories\x12\'.socialgateway.v1.ListCategoriesRequest\x1a(.socialgateway.v1.ListCategoriesResponse\"\x03\x90\x02\x01\x12V\n\x08ListTags\x12!.socialgateway.v1.ListTagsRequest\x1a\".socialgateway.v1.ListTagsResponse\"\x03\x90\x02\x01\x12[\n\x10\x43reatePostImport\x12).socialgateway.v1.CreatePostImportRequest\x1a\x1c.socialgateway.v1.PostImport\x12Z\n\rGetPostImport\x12&.socialgateway.v1.GetPostImportRequest\x1a\x1c.socialgateway.v1.PostImport\"\x03\x90\x02\x01\x12k\n\x0fListPostImports\x12(.socialgateway.v1.ListPostImportsRequest\x1a).socialgateway.v1.ListPostImportsResponse\"\x03\x90\x02\x01\x12t\n\x12ListPostImportRows\x12+.socialgateway.v1.ListPostImportRowsRequest\x1a,.socialgateway.v1.ListPostImportRowsResponse\"\x03\x90\x02\x01\x12_\n\x12\x46inalizePostImport\x12+.socialgateway.v1.FinalizePostImportRequest\x1a\x1c.socialgateway.v1.PostImport\x12U\n\x10\x44\x65letePostImport\x12).socialgateway.v1.DeletePostImportRequest\x1a\x16.google.protobuf.EmptyB\xd2\x01\n\x14\x64\x65v.socialgateway.v1B\x13PlannerServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&socialgateway/v1/planner_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1esocialgateway/v1/planner.proto\"v\n\x15ListCategoriesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06search\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"a\n\x16ListCategoriesResponse\x12.\n\ncategories\x18\x01 \x03(\x0b\x32\x1a.socialgateway.v1.Category\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"p\n\x0fListTagsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x14\n\x06search\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"P\n\x10ListTagsResponse\x12#\n\x04tags\x18\x01 \x03(\x0b\x32\x15.socialgateway.v1.Tag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x82\x01\n\x17\x43reatePostImportRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x37\n\x0bpost_import\x18\x02 \x01(\x0b\x32\x1c.socialgateway.v1.PostImportB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"*\n\x14GetPostImportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"a\n\x16ListPostImportsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"f\n\x17ListPostImportsResponse\x12\x32\n\x0cpost_imports\x18\x01 \x03(\x0b\x32\x1c.socialgateway.v1.PostImport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x19ListPostImportRowsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"d\n\x1aListPostImportRowsResponse\x12-\n\x04rows\x18\x01 \x03(\x0b\x32\x1f.socialgateway.v1.PostImportRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"I\n\x19\x46inalizePostImportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"G\n\x17\x44\x65letePostImportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x32\xc8\t\n\x0ePlannerService\x12\xa1\x01\n\x0eListCategories\x12\'.socialgateway.v1.ListCategoriesRequest\x1a(.socialgateway.v1.ListCategoriesResponse\"<\x90\x02\x01\x82\xd3\xe4\x93\x02\x33\x12\x31/v1/{parent=locations/*/connections/*}/categories\x12\x89\x01\n\x08ListTags\x12!.socialgateway.v1.ListTagsRequest\x1a\".socialgateway.v1.ListTagsResponse\"6\x90\x02\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=locations/*/connections/*}/tags\x12\x96\x01\n\x10\x43reatePostImport\x12).socialgateway.v1.CreatePostImportRequest\x1a\x1c.socialgateway.v1.PostImport\"9\x82\xd3\xe4\x93\x02\x33\"$/v1/{parent=locations/*}/postImports:\x0bpost_import\x12\x86\x01\n\rGetPostImport\x12&.socialgateway.v1.GetPostImportRequest\x1a\x1c.socialgateway.v1.PostImport\"/\x90\x02\x01\x82\xd3\xe4\x93\x02&\x12$/v1/{name=locations/*/postImports/*}\x12\x97\x01\n\x0fListPostImports\x12(.socialgateway.v1.ListPostImportsRequest\x1a).socialgateway.v1.ListPostImportsResponse\"/\x90\x02\x01\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=locations/*}/postImports\x12\xa7\x01\n\x12ListPostImportRows\x12+.socialgateway.v1.ListPostImportRowsRequest\x1a,.socialgateway.v1.ListPostImportRowsResponse\"6\x90\x02\x01\x82\xd3\xe4\x93\x02-\x12+/v1/{parent=locations/*/postImports/*}/rows\x12\x99\x01\n\x12\x46inalizePostImport\x12+.socialgateway.v1.FinalizePostImportRequest\x1a\x1c.socialgateway.v1.PostImport\"8\x82\xd3\xe4\x93\x02\x32\"-/v1/{name=locations/*/postImports/*}:finalize:\x01*\x12\x83\x01\n\x10\x44\x65letePostImport\x12).socialgateway.v1.DeletePostImportRequest\x1a\x16.google.protobuf.Empty\",\x82\xd3\xe4\x93\x02&*$/v1/{name=locations/*/postImports/*}B\xd2\x01\n\x14\x64\x65v.socialgateway.v1B\x13PlannerServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -80,39 +81,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEPOSTIMPORTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DELETEPOSTIMPORTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_PLANNERSERVICE'].methods_by_name['ListCategories']._loaded_options = None
-  _globals['_PLANNERSERVICE'].methods_by_name['ListCategories']._serialized_options = b'\220\002\001'
+  _globals['_PLANNERSERVICE'].methods_by_name['ListCategories']._serialized_options = b'\220\002\001\202\323\344\223\0023\0221/v1/{parent=locations/*/connections/*}/categories'
   _globals['_PLANNERSERVICE'].methods_by_name['ListTags']._loaded_options = None
-  _globals['_PLANNERSERVICE'].methods_by_name['ListTags']._serialized_options = b'\220\002\001'
+  _globals['_PLANNERSERVICE'].methods_by_name['ListTags']._serialized_options = b'\220\002\001\202\323\344\223\002-\022+/v1/{parent=locations/*/connections/*}/tags'
+  _globals['_PLANNERSERVICE'].methods_by_name['CreatePostImport']._loaded_options = None
+  _globals['_PLANNERSERVICE'].methods_by_name['CreatePostImport']._serialized_options = b'\202\323\344\223\0023\"$/v1/{parent=locations/*}/postImports:\013post_import'
   _globals['_PLANNERSERVICE'].methods_by_name['GetPostImport']._loaded_options = None
-  _globals['_PLANNERSERVICE'].methods_by_name['GetPostImport']._serialized_options = b'\220\002\001'
+  _globals['_PLANNERSERVICE'].methods_by_name['GetPostImport']._serialized_options = b'\220\002\001\202\323\344\223\002&\022$/v1/{name=locations/*/postImports/*}'
   _globals['_PLANNERSERVICE'].methods_by_name['ListPostImports']._loaded_options = None
-  _globals['_PLANNERSERVICE'].methods_by_name['ListPostImports']._serialized_options = b'\220\002\001'
+  _globals['_PLANNERSERVICE'].methods_by_name['ListPostImports']._serialized_options = b'\220\002\001\202\323\344\223\002&\022$/v1/{parent=locations/*}/postImports'
   _globals['_PLANNERSERVICE'].methods_by_name['ListPostImportRows']._loaded_options = None
-  _globals['_PLANNERSERVICE'].methods_by_name['ListPostImportRows']._serialized_options = b'\220\002\001'
-  _globals['_LISTCATEGORIESREQUEST']._serialized_start=154
-  _globals['_LISTCATEGORIESREQUEST']._serialized_end=272
-  _globals['_LISTCATEGORIESRESPONSE']._serialized_start=274
-  _globals['_LISTCATEGORIESRESPONSE']._serialized_end=371
-  _globals['_LISTTAGSREQUEST']._serialized_start=373
-  _globals['_LISTTAGSREQUEST']._serialized_end=485
-  _globals['_LISTTAGSRESPONSE']._serialized_start=487
-  _globals['_LISTTAGSRESPONSE']._serialized_end=567
-  _globals['_CREATEPOSTIMPORTREQUEST']._serialized_start=570
-  _globals['_CREATEPOSTIMPORTREQUEST']._serialized_end=700
-  _globals['_GETPOSTIMPORTREQUEST']._serialized_start=702
-  _globals['_GETPOSTIMPORTREQUEST']._serialized_end=744
-  _globals['_LISTPOSTIMPORTSREQUEST']._serialized_start=746
-  _globals['_LISTPOSTIMPORTSREQUEST']._serialized_end=843
-  _globals['_LISTPOSTIMPORTSRESPONSE']._serialized_start=845
-  _globals['_LISTPOSTIMPORTSRESPONSE']._serialized_end=947
-  _globals['_LISTPOSTIMPORTROWSREQUEST']._serialized_start=949
-  _globals['_LISTPOSTIMPORTROWSREQUEST']._serialized_end=1049
-  _globals['_LISTPOSTIMPORTROWSRESPONSE']._serialized_start=1051
-  _globals['_LISTPOSTIMPORTROWSRESPONSE']._serialized_end=1151
-  _globals['_FINALIZEPOSTIMPORTREQUEST']._serialized_start=1153
-  _globals['_FINALIZEPOSTIMPORTREQUEST']._serialized_end=1226
-  _globals['_DELETEPOSTIMPORTREQUEST']._serialized_start=1228
-  _globals['_DELETEPOSTIMPORTREQUEST']._serialized_end=1299
-  _globals['_PLANNERSERVICE']._serialized_start=1302
-  _globals['_PLANNERSERVICE']._serialized_end=2108
+  _globals['_PLANNERSERVICE'].methods_by_name['ListPostImportRows']._serialized_options = b'\220\002\001\202\323\344\223\002-\022+/v1/{parent=locations/*/postImports/*}/rows'
+  _globals['_PLANNERSERVICE'].methods_by_name['FinalizePostImport']._loaded_options = None
+  _globals['_PLANNERSERVICE'].methods_by_name['FinalizePostImport']._serialized_options = b'\202\323\344\223\0022\"-/v1/{name=locations/*/postImports/*}:finalize:\001*'
+  _globals['_PLANNERSERVICE'].methods_by_name['DeletePostImport']._loaded_options = None
+  _globals['_PLANNERSERVICE'].methods_by_name['DeletePostImport']._serialized_options = b'\202\323\344\223\002&*$/v1/{name=locations/*/postImports/*}'
+  _globals['_LISTCATEGORIESREQUEST']._serialized_start=184
+  _globals['_LISTCATEGORIESREQUEST']._serialized_end=302
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_start=304
+  _globals['_LISTCATEGORIESRESPONSE']._serialized_end=401
+  _globals['_LISTTAGSREQUEST']._serialized_start=403
+  _globals['_LISTTAGSREQUEST']._serialized_end=515
+  _globals['_LISTTAGSRESPONSE']._serialized_start=517
+  _globals['_LISTTAGSRESPONSE']._serialized_end=597
+  _globals['_CREATEPOSTIMPORTREQUEST']._serialized_start=600
+  _globals['_CREATEPOSTIMPORTREQUEST']._serialized_end=730
+  _globals['_GETPOSTIMPORTREQUEST']._serialized_start=732
+  _globals['_GETPOSTIMPORTREQUEST']._serialized_end=774
+  _globals['_LISTPOSTIMPORTSREQUEST']._serialized_start=776
+  _globals['_LISTPOSTIMPORTSREQUEST']._serialized_end=873
+  _globals['_LISTPOSTIMPORTSRESPONSE']._serialized_start=875
+  _globals['_LISTPOSTIMPORTSRESPONSE']._serialized_end=977
+  _globals['_LISTPOSTIMPORTROWSREQUEST']._serialized_start=979
+  _globals['_LISTPOSTIMPORTROWSREQUEST']._serialized_end=1079
+  _globals['_LISTPOSTIMPORTROWSRESPONSE']._serialized_start=1081
+  _globals['_LISTPOSTIMPORTROWSRESPONSE']._serialized_end=1181
+  _globals['_FINALIZEPOSTIMPORTREQUEST']._serialized_start=1183
+  _globals['_FINALIZEPOSTIMPORTREQUEST']._serialized_end=1256
+  _globals['_DELETEPOSTIMPORTREQUEST']._serialized_start=1258
+  _globals['_DELETEPOSTIMPORTREQUEST']._serialized_end=1329
+  _globals['_PLANNERSERVICE']._serialized_start=1332
+  _globals['_PLANNERSERVICE']._serialized_end=2556
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
@@ -29,7 +30,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from socialgateway.v1 import post_pb2 as socialgateway_dot_v1_dot_post__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/v1/post_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsocialgateway/v1/post.proto\"\xa3\x01\n\x11\x43reatePostRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x04post\x18\x02 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x15\n\x07post_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xa3\x01\n\x17\x42\x61tchCreatePostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\x08requests\x18\x02 \x03(\x0b\x32#.socialgateway.v1.CreatePostRequestB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"A\n\x18\x42\x61tchCreatePostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\"A\n\x14\x42\x61tchGetPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05names\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"O\n\x15\x42\x61tchGetPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x0f\n\x07missing\x18\x02 \x03(\t\"$\n\x0eGetPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x02\n\x10ListPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x06states\x18\x05 \x03(\x0e\x32\x1c.socialgateway.v1.Post.StateB\x04\xe2\x41\x01\x01\x12\x36\n\x0c\x63reate_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x37\n\rcreate_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x30\n\x05order\x18\x08 \x01(\x0e\x32\x1b.socialgateway.v1.PostOrderB\x04\xe2\x41\x01\x01\"S\n\x11ListPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x11\x43\x61ncelPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x90\x01\n\x11UpdatePostRequest\x12*\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"j\n\x11\x44\x65letePostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66orce\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"@\n\x10RetryPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12RefreshPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x10WatchPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x11WatchPostResponse\x12$\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.Post\x12\x12\n\ncheckpoint\x18\x02 \x01(\x08*j\n\tPostOrder\x12\x1a\n\x16POST_ORDER_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPOST_ORDER_CREATE_TIME_DESC\x10\x01\x12 \n\x1cPOST_ORDER_SCHEDULE_TIME_ASC\x10\x02\x32\xa8\x07\n\x0bPostService\x12I\n\nCreatePost\x12#.socialgateway.v1.CreatePostRequest\x1a\x16.socialgateway.v1.Post\x12i\n\x10\x42\x61tchCreatePosts\x12).socialgateway.v1.BatchCreatePostsRequest\x1a*.socialgateway.v1.BatchCreatePostsResponse\x12\x65\n\rBatchGetPosts\x12&.socialgateway.v1.BatchGetPostsRequest\x1a\'.socialgateway.v1.BatchGetPostsResponse\"\x03\x90\x02\x01\x12H\n\x07GetPost\x12 .socialgateway.v1.GetPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x01\x12Y\n\tListPosts\x12\".socialgateway.v1.ListPostsRequest\x1a#.socialgateway.v1.ListPostsResponse\"\x03\x90\x02\x01\x12I\n\nCancelPost\x12#.socialgateway.v1.CancelPostRequest\x1a\x16.socialgateway.v1.Post\x12I\n\nUpdatePost\x12#.socialgateway.v1.UpdatePostRequest\x1a\x16.socialgateway.v1.Post\x12I\n\nDeletePost\x12#.socialgateway.v1.DeletePostRequest\x1a\x16.google.protobuf.Empty\x12G\n\tRetryPost\x12\".socialgateway.v1.RetryPostRequest\x1a\x16.socialgateway.v1.Post\x12P\n\x0bRefreshPost\x12$.socialgateway.v1.RefreshPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x02\x12[\n\tWatchPost\x12\".socialgateway.v1.WatchPostRequest\x1a#.socialgateway.v1.WatchPostResponse\"\x03\x90\x02\x01\x30\x01\x42\xcf\x01\n\x14\x64\x65v.socialgateway.v1B\x10PostServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/v1/post_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsocialgateway/v1/post.proto\"\xa3\x01\n\x11\x43reatePostRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x04post\x18\x02 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x15\n\x07post_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xa3\x01\n\x17\x42\x61tchCreatePostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12;\n\x08requests\x18\x02 \x03(\x0b\x32#.socialgateway.v1.CreatePostRequestB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"A\n\x18\x42\x61tchCreatePostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\"A\n\x14\x42\x61tchGetPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05names\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"O\n\x15\x42\x61tchGetPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x0f\n\x07missing\x18\x02 \x03(\t\"$\n\x0eGetPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x02\n\x10ListPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x06states\x18\x05 \x03(\x0e\x32\x1c.socialgateway.v1.Post.StateB\x04\xe2\x41\x01\x01\x12\x36\n\x0c\x63reate_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x37\n\rcreate_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x30\n\x05order\x18\x08 \x01(\x0e\x32\x1b.socialgateway.v1.PostOrderB\x04\xe2\x41\x01\x01\"S\n\x11ListPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x11\x43\x61ncelPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x90\x01\n\x11UpdatePostRequest\x12*\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"j\n\x11\x44\x65letePostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x13\n\x05\x66orce\x18\x04 \x01(\x08\x42\x04\xe2\x41\x01\x01\"@\n\x10RetryPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12RefreshPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x10WatchPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x11WatchPostResponse\x12$\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.Post\x12\x12\n\ncheckpoint\x18\x02 \x01(\x08*j\n\tPostOrder\x12\x1a\n\x16POST_ORDER_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPOST_ORDER_CREATE_TIME_DESC\x10\x01\x12 \n\x1cPOST_ORDER_SCHEDULE_TIME_ASC\x10\x02\x32\xa7\x0b\n\x0bPostService\x12w\n\nCreatePost\x12#.socialgateway.v1.CreatePostRequest\x1a\x16.socialgateway.v1.Post\",\x82\xd3\xe4\x93\x02&\"\x1e/v1/{parent=locations/*}/posts:\x04post\x12\xa0\x01\n\x10\x42\x61tchCreatePosts\x12).socialgateway.v1.BatchCreatePostsRequest\x1a*.socialgateway.v1.BatchCreatePostsResponse\"5\x82\xd3\xe4\x93\x02/\"*/v1/{parent=locations/*}/posts:batchCreate:\x01*\x12\x94\x01\n\rBatchGetPosts\x12&.socialgateway.v1.BatchGetPostsRequest\x1a\'.socialgateway.v1.BatchGetPostsResponse\"2\x90\x02\x01\x82\xd3\xe4\x93\x02)\x12\'/v1/{parent=locations/*}/posts:batchGet\x12n\n\x07GetPost\x12 .socialgateway.v1.GetPostRequest\x1a\x16.socialgateway.v1.Post\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=locations/*/posts/*}\x12\x7f\n\tListPosts\x12\".socialgateway.v1.ListPostsRequest\x1a#.socialgateway.v1.ListPostsResponse\")\x90\x02\x01\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=locations/*}/posts\x12{\n\nCancelPost\x12#.socialgateway.v1.CancelPostRequest\x1a\x16.socialgateway.v1.Post\"0\x82\xd3\xe4\x93\x02*\"%/v1/{name=locations/*/posts/*}:cancel:\x01*\x12|\n\nUpdatePost\x12#.socialgateway.v1.UpdatePostRequest\x1a\x16.socialgateway.v1.Post\"1\x82\xd3\xe4\x93\x02+2#/v1/{post.name=locations/*/posts/*}:\x04post\x12q\n\nDeletePost\x12#.socialgateway.v1.DeletePostRequest\x1a\x16.google.protobuf.Empty\"&\x82\xd3\xe4\x93\x02 *\x1e/v1/{name=locations/*/posts/*}\x12x\n\tRetryPost\x12\".socialgateway.v1.RetryPostRequest\x1a\x16.socialgateway.v1.Post\"/\x82\xd3\xe4\x93\x02)\"$/v1/{name=locations/*/posts/*}:retry:\x01*\x12\x81\x01\n\x0bRefreshPost\x12$.socialgateway.v1.RefreshPostRequest\x1a\x16.socialgateway.v1.Post\"4\x90\x02\x02\x82\xd3\xe4\x93\x02+\"&/v1/{name=locations/*/posts/*}:refresh:\x01*\x12\x87\x01\n\tWatchPost\x12\".socialgateway.v1.WatchPostRequest\x1a#.socialgateway.v1.WatchPostResponse\"/\x90\x02\x01\x82\xd3\xe4\x93\x02&\x12$/v1/{name=locations/*/posts/*}:watch0\x01\x42\xcf\x01\n\x14\x64\x65v.socialgateway.v1B\x10PostServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -103,48 +104,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFRESHPOSTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_WATCHPOSTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_WATCHPOSTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_POSTSERVICE'].methods_by_name['CreatePost']._loaded_options = None
+  _globals['_POSTSERVICE'].methods_by_name['CreatePost']._serialized_options = b'\202\323\344\223\002&\"\036/v1/{parent=locations/*}/posts:\004post'
+  _globals['_POSTSERVICE'].methods_by_name['BatchCreatePosts']._loaded_options = None
+  _globals['_POSTSERVICE'].methods_by_name['BatchCreatePosts']._serialized_options = b'\202\323\344\223\002/\"*/v1/{parent=locations/*}/posts:batchCreate:\001*'
   _globals['_POSTSERVICE'].methods_by_name['BatchGetPosts']._loaded_options = None
-  _globals['_POSTSERVICE'].methods_by_name['BatchGetPosts']._serialized_options = b'\220\002\001'
+  _globals['_POSTSERVICE'].methods_by_name['BatchGetPosts']._serialized_options = b'\220\002\001\202\323\344\223\002)\022\'/v1/{parent=locations/*}/posts:batchGet'
   _globals['_POSTSERVICE'].methods_by_name['GetPost']._loaded_options = None
-  _globals['_POSTSERVICE'].methods_by_name['GetPost']._serialized_options = b'\220\002\001'
+  _globals['_POSTSERVICE'].methods_by_name['GetPost']._serialized_options = b'\220\002\001\202\323\344\223\002 \022\036/v1/{name=locations/*/posts/*}'
   _globals['_POSTSERVICE'].methods_by_name['ListPosts']._loaded_options = None
-  _globals['_POSTSERVICE'].methods_by_name['ListPosts']._serialized_options = b'\220\002\001'
+  _globals['_POSTSERVICE'].methods_by_name['ListPosts']._serialized_options = b'\220\002\001\202\323\344\223\002 \022\036/v1/{parent=locations/*}/posts'
+  _globals['_POSTSERVICE'].methods_by_name['CancelPost']._loaded_options = None
+  _globals['_POSTSERVICE'].methods_by_name['CancelPost']._serialized_options = b'\202\323\344\223\002*\"%/v1/{name=locations/*/posts/*}:cancel:\001*'
+  _globals['_POSTSERVICE'].methods_by_name['UpdatePost']._loaded_options = None
+  _globals['_POSTSERVICE'].methods_by_name['UpdatePost']._serialized_options = b'\202\323\344\223\002+2#/v1/{post.name=locations/*/posts/*}:\004post'
+  _globals['_POSTSERVICE'].methods_by_name['DeletePost']._loaded_options = None
+  _globals['_POSTSERVICE'].methods_by_name['DeletePost']._serialized_options = b'\202\323\344\223\002 *\036/v1/{name=locations/*/posts/*}'
+  _globals['_POSTSERVICE'].methods_by_name['RetryPost']._loaded_options = None
+  _globals['_POSTSERVICE'].methods_by_name['RetryPost']._serialized_options = b'\202\323\344\223\002)\"$/v1/{name=locations/*/posts/*}:retry:\001*'
   _globals['_POSTSERVICE'].methods_by_name['RefreshPost']._loaded_options = None
-  _globals['_POSTSERVICE'].methods_by_name['RefreshPost']._serialized_options = b'\220\002\002'
+  _globals['_POSTSERVICE'].methods_by_name['RefreshPost']._serialized_options = b'\220\002\002\202\323\344\223\002+\"&/v1/{name=locations/*/posts/*}:refresh:\001*'
   _globals['_POSTSERVICE'].methods_by_name['WatchPost']._loaded_options = None
-  _globals['_POSTSERVICE'].methods_by_name['WatchPost']._serialized_options = b'\220\002\001'
-  _globals['_POSTORDER']._serialized_start=1766
-  _globals['_POSTORDER']._serialized_end=1872
-  _globals['_CREATEPOSTREQUEST']._serialized_start=216
-  _globals['_CREATEPOSTREQUEST']._serialized_end=379
-  _globals['_BATCHCREATEPOSTSREQUEST']._serialized_start=382
-  _globals['_BATCHCREATEPOSTSREQUEST']._serialized_end=545
-  _globals['_BATCHCREATEPOSTSRESPONSE']._serialized_start=547
-  _globals['_BATCHCREATEPOSTSRESPONSE']._serialized_end=612
-  _globals['_BATCHGETPOSTSREQUEST']._serialized_start=614
-  _globals['_BATCHGETPOSTSREQUEST']._serialized_end=679
-  _globals['_BATCHGETPOSTSRESPONSE']._serialized_start=681
-  _globals['_BATCHGETPOSTSRESPONSE']._serialized_end=760
-  _globals['_GETPOSTREQUEST']._serialized_start=762
-  _globals['_GETPOSTREQUEST']._serialized_end=798
-  _globals['_LISTPOSTSREQUEST']._serialized_start=801
-  _globals['_LISTPOSTSREQUEST']._serialized_end=1130
-  _globals['_LISTPOSTSRESPONSE']._serialized_start=1132
-  _globals['_LISTPOSTSRESPONSE']._serialized_end=1215
-  _globals['_CANCELPOSTREQUEST']._serialized_start=1217
-  _globals['_CANCELPOSTREQUEST']._serialized_end=1282
-  _globals['_UPDATEPOSTREQUEST']._serialized_start=1285
-  _globals['_UPDATEPOSTREQUEST']._serialized_end=1429
-  _globals['_DELETEPOSTREQUEST']._serialized_start=1431
-  _globals['_DELETEPOSTREQUEST']._serialized_end=1537
-  _globals['_RETRYPOSTREQUEST']._serialized_start=1539
-  _globals['_RETRYPOSTREQUEST']._serialized_end=1603
-  _globals['_REFRESHPOSTREQUEST']._serialized_start=1605
-  _globals['_REFRESHPOSTREQUEST']._serialized_end=1645
-  _globals['_WATCHPOSTREQUEST']._serialized_start=1647
-  _globals['_WATCHPOSTREQUEST']._serialized_end=1685
-  _globals['_WATCHPOSTRESPONSE']._serialized_start=1687
-  _globals['_WATCHPOSTRESPONSE']._serialized_end=1764
-  _globals['_POSTSERVICE']._serialized_start=1875
-  _globals['_POSTSERVICE']._serialized_end=2811
+  _globals['_POSTSERVICE'].methods_by_name['WatchPost']._serialized_options = b'\220\002\001\202\323\344\223\002&\022$/v1/{name=locations/*/posts/*}:watch'
+  _globals['_POSTORDER']._serialized_start=1796
+  _globals['_POSTORDER']._serialized_end=1902
+  _globals['_CREATEPOSTREQUEST']._serialized_start=246
+  _globals['_CREATEPOSTREQUEST']._serialized_end=409
+  _globals['_BATCHCREATEPOSTSREQUEST']._serialized_start=412
+  _globals['_BATCHCREATEPOSTSREQUEST']._serialized_end=575
+  _globals['_BATCHCREATEPOSTSRESPONSE']._serialized_start=577
+  _globals['_BATCHCREATEPOSTSRESPONSE']._serialized_end=642
+  _globals['_BATCHGETPOSTSREQUEST']._serialized_start=644
+  _globals['_BATCHGETPOSTSREQUEST']._serialized_end=709
+  _globals['_BATCHGETPOSTSRESPONSE']._serialized_start=711
+  _globals['_BATCHGETPOSTSRESPONSE']._serialized_end=790
+  _globals['_GETPOSTREQUEST']._serialized_start=792
+  _globals['_GETPOSTREQUEST']._serialized_end=828
+  _globals['_LISTPOSTSREQUEST']._serialized_start=831
+  _globals['_LISTPOSTSREQUEST']._serialized_end=1160
+  _globals['_LISTPOSTSRESPONSE']._serialized_start=1162
+  _globals['_LISTPOSTSRESPONSE']._serialized_end=1245
+  _globals['_CANCELPOSTREQUEST']._serialized_start=1247
+  _globals['_CANCELPOSTREQUEST']._serialized_end=1312
+  _globals['_UPDATEPOSTREQUEST']._serialized_start=1315
+  _globals['_UPDATEPOSTREQUEST']._serialized_end=1459
+  _globals['_DELETEPOSTREQUEST']._serialized_start=1461
+  _globals['_DELETEPOSTREQUEST']._serialized_end=1567
+  _globals['_RETRYPOSTREQUEST']._serialized_start=1569
+  _globals['_RETRYPOSTREQUEST']._serialized_end=1633
+  _globals['_REFRESHPOSTREQUEST']._serialized_start=1635
+  _globals['_REFRESHPOSTREQUEST']._serialized_end=1675
+  _globals['_WATCHPOSTREQUEST']._serialized_start=1677
+  _globals['_WATCHPOSTREQUEST']._serialized_end=1715
+  _globals['_WATCHPOSTRESPONSE']._serialized_start=1717
+  _globals['_WATCHPOSTRESPONSE']._serialized_end=1794
+  _globals['_POSTSERVICE']._serialized_start=1905
+  _globals['_POSTSERVICE']._serialized_end=3352
 # @@protoc_insertion_point(module_scope)

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from socialgateway.v1 import provider_pb2 as socialgateway_dot_v1_dot_provider__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'socialgateway/v1/provider_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fsocialgateway/v1/provider.proto\"(\n\x12GetProviderRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x14ListProvidersRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"_\n\x15ListProvidersResponse\x12-\n\tproviders\x18\x01 \x03(\x0b\x32\x1a.socialgateway.v1.Provider\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xce\x01\n\x0fProviderService\x12T\n\x0bGetProvider\x12$.socialgateway.v1.GetProviderRequest\x1a\x1a.socialgateway.v1.Provider\"\x03\x90\x02\x01\x12\x65\n\rListProviders\x12&.socialgateway.v1.ListProvidersRequest\x1a\'.socialgateway.v1.ListProvidersResponse\"\x03\x90\x02\x01\x42\xd3\x01\n\x14\x64\x65v.socialgateway.v1B\x14ProviderServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'socialgateway/v1/provider_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fsocialgateway/v1/provider.proto\"(\n\x12GetProviderRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"I\n\x14ListProvidersRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"_\n\x15ListProvidersResponse\x12-\n\tproviders\x18\x01 \x03(\x0b\x32\x1a.socialgateway.v1.Provider\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x81\x02\n\x0fProviderService\x12r\n\x0bGetProvider\x12$.socialgateway.v1.GetProviderRequest\x1a\x1a.socialgateway.v1.Provider\"!\x90\x02\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=providers/*}\x12z\n\rListProviders\x12&.socialgateway.v1.ListProvidersRequest\x1a\'.socialgateway.v1.ListProvidersResponse\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/providersB\xd3\x01\n\x14\x64\x65v.socialgateway.v1B\x14ProviderServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,15 +42,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROVIDERSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPROVIDERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
   _globals['_PROVIDERSERVICE'].methods_by_name['GetProvider']._loaded_options = None
-  _globals['_PROVIDERSERVICE'].methods_by_name['GetProvider']._serialized_options = b'\220\002\001'
+  _globals['_PROVIDERSERVICE'].methods_by_name['GetProvider']._serialized_options = b'\220\002\001\202\323\344\223\002\030\022\026/v1/{name=providers/*}'
   _globals['_PROVIDERSERVICE'].methods_by_name['ListProviders']._loaded_options = None
-  _globals['_PROVIDERSERVICE'].methods_by_name['ListProviders']._serialized_options = b'\220\002\001'
-  _globals['_GETPROVIDERREQUEST']._serialized_start=127
-  _globals['_GETPROVIDERREQUEST']._serialized_end=167
-  _globals['_LISTPROVIDERSREQUEST']._serialized_start=169
-  _globals['_LISTPROVIDERSREQUEST']._serialized_end=242
-  _globals['_LISTPROVIDERSRESPONSE']._serialized_start=244
-  _globals['_LISTPROVIDERSRESPONSE']._serialized_end=339
-  _globals['_PROVIDERSERVICE']._serialized_start=342
-  _globals['_PROVIDERSERVICE']._serialized_end=548
+  _globals['_PROVIDERSERVICE'].methods_by_name['ListProviders']._serialized_options = b'\220\002\001\202\323\344\223\002\017\022\r/v1/providers'
+  _globals['_GETPROVIDERREQUEST']._serialized_start=157
+  _globals['_GETPROVIDERREQUEST']._serialized_end=197
+  _globals['_LISTPROVIDERSREQUEST']._serialized_start=199
+  _globals['_LISTPROVIDERSREQUEST']._serialized_end=272
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_start=274
+  _globals['_LISTPROVIDERSRESPONSE']._serialized_end=369
+  _globals['_PROVIDERSERVICE']._serialized_start=372
+  _globals['_PROVIDERSERVICE']._serialized_end=629
 # @@protoc_insertion_point(module_scope)

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from socialgateway.v1 import quota_pb2 as socialgateway_dot_v1_dot_quota__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/quota_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1csocialgateway/v1/quota.proto\"\\\n\x11ListQuotasRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x12ListQuotasResponse\x12\'\n\x06quotas\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Quota\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2l\n\x0cQuotaService\x12\\\n\nListQuotas\x12#.socialgateway.v1.ListQuotasRequest\x1a$.socialgateway.v1.ListQuotasResponse\"\x03\x90\x02\x01\x42\xd0\x01\n\x14\x64\x65v.socialgateway.v1B\x11QuotaServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/quota_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1csocialgateway/v1/quota.proto\"\\\n\x11ListQuotasRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x12ListQuotasResponse\x12\'\n\x06quotas\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Quota\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9f\x01\n\x0cQuotaService\x12\x8e\x01\n\nListQuotas\x12#.socialgateway.v1.ListQuotasRequest\x1a$.socialgateway.v1.ListQuotasResponse\"5\x90\x02\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=locations/*/accounts/*}/quotasB\xd0\x01\n\x14\x64\x65v.socialgateway.v1B\x11QuotaServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,11 +42,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTQUOTASREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTQUOTASREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
   _globals['_QUOTASERVICE'].methods_by_name['ListQuotas']._loaded_options = None
-  _globals['_QUOTASERVICE'].methods_by_name['ListQuotas']._serialized_options = b'\220\002\001'
-  _globals['_LISTQUOTASREQUEST']._serialized_start=121
-  _globals['_LISTQUOTASREQUEST']._serialized_end=213
-  _globals['_LISTQUOTASRESPONSE']._serialized_start=215
-  _globals['_LISTQUOTASRESPONSE']._serialized_end=301
-  _globals['_QUOTASERVICE']._serialized_start=303
-  _globals['_QUOTASERVICE']._serialized_end=411
+  _globals['_QUOTASERVICE'].methods_by_name['ListQuotas']._serialized_options = b'\220\002\001\202\323\344\223\002,\022*/v1/{parent=locations/*/accounts/*}/quotas'
+  _globals['_LISTQUOTASREQUEST']._serialized_start=151
+  _globals['_LISTQUOTASREQUEST']._serialized_end=243
+  _globals['_LISTQUOTASRESPONSE']._serialized_start=245
+  _globals['_LISTQUOTASRESPONSE']._serialized_end=331
+  _globals['_QUOTASERVICE']._serialized_start=334
+  _globals['_QUOTASERVICE']._serialized_end=493
 # @@protoc_insertion_point(module_scope)

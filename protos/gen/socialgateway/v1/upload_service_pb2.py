@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from socialgateway.v1 import upload_pb2 as socialgateway_dot_v1_dot_upload__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%socialgateway/v1/upload_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1dsocialgateway/v1/upload.proto\"u\n\x13\x43reateUploadRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x06upload\x18\x02 \x01(\x0b\x32\x18.socialgateway.v1.UploadB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"&\n\x10GetUploadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"C\n\x13\x44\x65leteUploadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x95\x01\n\x12WriteUploadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cwrite_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x13\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\x05\xe2\x41\x02\x04\x01\x12\x19\n\x06\x63rc32c\x18\x04 \x01(\x07\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x66inish\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\t\n\x07_crc32c2\xd5\x02\n\rUploadService\x12O\n\x0c\x43reateUpload\x12%.socialgateway.v1.CreateUploadRequest\x1a\x18.socialgateway.v1.Upload\x12N\n\tGetUpload\x12\".socialgateway.v1.GetUploadRequest\x1a\x18.socialgateway.v1.Upload\"\x03\x90\x02\x01\x12M\n\x0c\x44\x65leteUpload\x12%.socialgateway.v1.DeleteUploadRequest\x1a\x16.google.protobuf.Empty\x12T\n\x0bWriteUpload\x12$.socialgateway.v1.WriteUploadRequest\x1a\x18.socialgateway.v1.Upload\"\x03\x90\x02\x02(\x01\x42\xd1\x01\n\x14\x64\x65v.socialgateway.v1B\x12UploadServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%socialgateway/v1/upload_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1dsocialgateway/v1/upload.proto\"u\n\x13\x43reateUploadRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x06upload\x18\x02 \x01(\x0b\x32\x18.socialgateway.v1.UploadB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"&\n\x10GetUploadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"C\n\x13\x44\x65leteUploadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\x95\x01\n\x12WriteUploadRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cwrite_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x13\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\x05\xe2\x41\x02\x04\x01\x12\x19\n\x06\x63rc32c\x18\x04 \x01(\x07\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x14\n\x06\x66inish\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\t\n\x07_crc32c2\xda\x03\n\rUploadService\x12\x81\x01\n\x0c\x43reateUpload\x12%.socialgateway.v1.CreateUploadRequest\x1a\x18.socialgateway.v1.Upload\"0\x82\xd3\xe4\x93\x02*\" /v1/{parent=locations/*}/uploads:\x06upload\x12v\n\tGetUpload\x12\".socialgateway.v1.GetUploadRequest\x1a\x18.socialgateway.v1.Upload\"+\x90\x02\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=locations/*/uploads/*}\x12w\n\x0c\x44\x65leteUpload\x12%.socialgateway.v1.DeleteUploadRequest\x1a\x16.google.protobuf.Empty\"(\x82\xd3\xe4\x93\x02\"* /v1/{name=locations/*/uploads/*}\x12T\n\x0bWriteUpload\x12$.socialgateway.v1.WriteUploadRequest\x1a\x18.socialgateway.v1.Upload\"\x03\x90\x02\x02(\x01\x42\xd1\x01\n\x14\x64\x65v.socialgateway.v1B\x12UploadServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,18 +58,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WRITEUPLOADREQUEST'].fields_by_name['crc32c']._serialized_options = b'\342A\001\001'
   _globals['_WRITEUPLOADREQUEST'].fields_by_name['finish']._loaded_options = None
   _globals['_WRITEUPLOADREQUEST'].fields_by_name['finish']._serialized_options = b'\342A\001\001'
+  _globals['_UPLOADSERVICE'].methods_by_name['CreateUpload']._loaded_options = None
+  _globals['_UPLOADSERVICE'].methods_by_name['CreateUpload']._serialized_options = b'\202\323\344\223\002*\" /v1/{parent=locations/*}/uploads:\006upload'
   _globals['_UPLOADSERVICE'].methods_by_name['GetUpload']._loaded_options = None
-  _globals['_UPLOADSERVICE'].methods_by_name['GetUpload']._serialized_options = b'\220\002\001'
+  _globals['_UPLOADSERVICE'].methods_by_name['GetUpload']._serialized_options = b'\220\002\001\202\323\344\223\002\"\022 /v1/{name=locations/*/uploads/*}'
+  _globals['_UPLOADSERVICE'].methods_by_name['DeleteUpload']._loaded_options = None
+  _globals['_UPLOADSERVICE'].methods_by_name['DeleteUpload']._serialized_options = b'\202\323\344\223\002\"* /v1/{name=locations/*/uploads/*}'
   _globals['_UPLOADSERVICE'].methods_by_name['WriteUpload']._loaded_options = None
   _globals['_UPLOADSERVICE'].methods_by_name['WriteUpload']._serialized_options = b'\220\002\002'
-  _globals['_CREATEUPLOADREQUEST']._serialized_start=152
-  _globals['_CREATEUPLOADREQUEST']._serialized_end=269
-  _globals['_GETUPLOADREQUEST']._serialized_start=271
-  _globals['_GETUPLOADREQUEST']._serialized_end=309
-  _globals['_DELETEUPLOADREQUEST']._serialized_start=311
-  _globals['_DELETEUPLOADREQUEST']._serialized_end=378
-  _globals['_WRITEUPLOADREQUEST']._serialized_start=381
-  _globals['_WRITEUPLOADREQUEST']._serialized_end=530
-  _globals['_UPLOADSERVICE']._serialized_start=533
-  _globals['_UPLOADSERVICE']._serialized_end=874
+  _globals['_CREATEUPLOADREQUEST']._serialized_start=182
+  _globals['_CREATEUPLOADREQUEST']._serialized_end=299
+  _globals['_GETUPLOADREQUEST']._serialized_start=301
+  _globals['_GETUPLOADREQUEST']._serialized_end=339
+  _globals['_DELETEUPLOADREQUEST']._serialized_start=341
+  _globals['_DELETEUPLOADREQUEST']._serialized_end=408
+  _globals['_WRITEUPLOADREQUEST']._serialized_start=411
+  _globals['_WRITEUPLOADREQUEST']._serialized_end=560
+  _globals['_UPLOADSERVICE']._serialized_start=563
+  _globals['_UPLOADSERVICE']._serialized_end=1037
 # @@protoc_insertion_point(module_scope)

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from socialgateway.v1 import video_pb2 as socialgateway_dot_v1_dot_video__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/video_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1csocialgateway/v1/video.proto\"]\n\x0fGetVideoRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"\x94\x01\n\x11ListVideosRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"V\n\x12ListVideosResponse\x12\'\n\x06videos\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Video\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x12QueryVideosRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05names\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"O\n\x13QueryVideosResponse\x12\'\n\x06videos\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Video\x12\x0f\n\x07missing\x18\x02 \x03(\t2\x9a\x02\n\x0cVideoService\x12K\n\x08GetVideo\x12!.socialgateway.v1.GetVideoRequest\x1a\x17.socialgateway.v1.Video\"\x03\x90\x02\x01\x12\\\n\nListVideos\x12#.socialgateway.v1.ListVideosRequest\x1a$.socialgateway.v1.ListVideosResponse\"\x03\x90\x02\x01\x12_\n\x0bQueryVideos\x12$.socialgateway.v1.QueryVideosRequest\x1a%.socialgateway.v1.QueryVideosResponse\"\x03\x90\x02\x01\x42\xd0\x01\n\x14\x64\x65v.socialgateway.v1B\x11VideoServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$socialgateway/v1/video_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1csocialgateway/v1/video.proto\"]\n\x0fGetVideoRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"\x94\x01\n\x11ListVideosRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"V\n\x12ListVideosResponse\x12\'\n\x06videos\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Video\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x12QueryVideosRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x13\n\x05names\x18\x02 \x03(\tB\x04\xe2\x41\x01\x02\"O\n\x13QueryVideosResponse\x12\'\n\x06videos\x18\x01 \x03(\x0b\x32\x17.socialgateway.v1.Video\x12\x0f\n\x07missing\x18\x02 \x03(\t2\xb8\x03\n\x0cVideoService\x12}\n\x08GetVideo\x12!.socialgateway.v1.GetVideoRequest\x1a\x17.socialgateway.v1.Video\"5\x90\x02\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{name=locations/*/accounts/*/videos/*}\x12\x8e\x01\n\nListVideos\x12#.socialgateway.v1.ListVideosRequest\x1a$.socialgateway.v1.ListVideosResponse\"5\x90\x02\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=locations/*/accounts/*}/videos\x12\x97\x01\n\x0bQueryVideos\x12$.socialgateway.v1.QueryVideosRequest\x1a%.socialgateway.v1.QueryVideosResponse\";\x90\x02\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/{parent=locations/*/accounts/*}/videos:queryB\xd0\x01\n\x14\x64\x65v.socialgateway.v1B\x11VideoServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,21 +53,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYVIDEOSREQUEST'].fields_by_name['names']._loaded_options = None
   _globals['_QUERYVIDEOSREQUEST'].fields_by_name['names']._serialized_options = b'\342A\001\002'
   _globals['_VIDEOSERVICE'].methods_by_name['GetVideo']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['GetVideo']._serialized_options = b'\220\002\001'
+  _globals['_VIDEOSERVICE'].methods_by_name['GetVideo']._serialized_options = b'\220\002\001\202\323\344\223\002,\022*/v1/{name=locations/*/accounts/*/videos/*}'
   _globals['_VIDEOSERVICE'].methods_by_name['ListVideos']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['ListVideos']._serialized_options = b'\220\002\001'
+  _globals['_VIDEOSERVICE'].methods_by_name['ListVideos']._serialized_options = b'\220\002\001\202\323\344\223\002,\022*/v1/{parent=locations/*/accounts/*}/videos'
   _globals['_VIDEOSERVICE'].methods_by_name['QueryVideos']._loaded_options = None
-  _globals['_VIDEOSERVICE'].methods_by_name['QueryVideos']._serialized_options = b'\220\002\001'
-  _globals['_GETVIDEOREQUEST']._serialized_start=153
-  _globals['_GETVIDEOREQUEST']._serialized_end=246
-  _globals['_LISTVIDEOSREQUEST']._serialized_start=249
-  _globals['_LISTVIDEOSREQUEST']._serialized_end=397
-  _globals['_LISTVIDEOSRESPONSE']._serialized_start=399
-  _globals['_LISTVIDEOSRESPONSE']._serialized_end=485
-  _globals['_QUERYVIDEOSREQUEST']._serialized_start=487
-  _globals['_QUERYVIDEOSREQUEST']._serialized_end=550
-  _globals['_QUERYVIDEOSRESPONSE']._serialized_start=552
-  _globals['_QUERYVIDEOSRESPONSE']._serialized_end=631
-  _globals['_VIDEOSERVICE']._serialized_start=634
-  _globals['_VIDEOSERVICE']._serialized_end=916
+  _globals['_VIDEOSERVICE'].methods_by_name['QueryVideos']._serialized_options = b'\220\002\001\202\323\344\223\0022\0220/v1/{parent=locations/*/accounts/*}/videos:query'
+  _globals['_GETVIDEOREQUEST']._serialized_start=183
+  _globals['_GETVIDEOREQUEST']._serialized_end=276
+  _globals['_LISTVIDEOSREQUEST']._serialized_start=279
+  _globals['_LISTVIDEOSREQUEST']._serialized_end=427
+  _globals['_LISTVIDEOSRESPONSE']._serialized_start=429
+  _globals['_LISTVIDEOSRESPONSE']._serialized_end=515
+  _globals['_QUERYVIDEOSREQUEST']._serialized_start=517
+  _globals['_QUERYVIDEOSREQUEST']._serialized_end=580
+  _globals['_QUERYVIDEOSRESPONSE']._serialized_start=582
+  _globals['_QUERYVIDEOSRESPONSE']._serialized_end=661
+  _globals['_VIDEOSERVICE']._serialized_start=664
+  _globals['_VIDEOSERVICE']._serialized_end=1104
 # @@protoc_insertion_point(module_scope)

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
@@ -29,7 +30,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from socialgateway.v1 import webhook_endpoint_pb2 as socialgateway_dot_v1_dot_webhook__endpoint__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/socialgateway/v1/webhook_endpoint_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\'socialgateway/v1/webhook_endpoint.proto\"\xd0\x01\n\x1c\x43reateWebhookEndpointRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x41\n\x10webhook_endpoint\x18\x02 \x01(\x0b\x32!.socialgateway.v1.WebhookEndpointB\x04\xe2\x41\x01\x02\x12!\n\x13webhook_endpoint_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cstart_cursor\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"/\n\x19GetWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"f\n\x1bListWebhookEndpointsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"u\n\x1cListWebhookEndpointsResponse\x12<\n\x11webhook_endpoints\x18\x01 \x03(\x0b\x32!.socialgateway.v1.WebhookEndpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb2\x01\n\x1cUpdateWebhookEndpointRequest\x12\x41\n\x10webhook_endpoint\x18\x01 \x01(\x0b\x32!.socialgateway.v1.WebhookEndpointB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"M\n\x1d\x44isableWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"h\n\x1c\x45nableWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cstart_cursor\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x84\x01\n\"RotateWebhookEndpointSecretRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"0\n\x1aTestWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"}\n\x1bTestWebhookEndpointResponse\x12\r\n\x05taken\x18\x01 \x01(\x08\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"`\n\x1c\x44\x65leteWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x32\xfe\x07\n\x16WebhookEndpointService\x12j\n\x15\x43reateWebhookEndpoint\x12..socialgateway.v1.CreateWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\x12i\n\x12GetWebhookEndpoint\x12+.socialgateway.v1.GetWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\"\x03\x90\x02\x01\x12z\n\x14ListWebhookEndpoints\x12-.socialgateway.v1.ListWebhookEndpointsRequest\x1a..socialgateway.v1.ListWebhookEndpointsResponse\"\x03\x90\x02\x01\x12j\n\x15UpdateWebhookEndpoint\x12..socialgateway.v1.UpdateWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\x12l\n\x16\x44isableWebhookEndpoint\x12/.socialgateway.v1.DisableWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\x12j\n\x15\x45nableWebhookEndpoint\x12..socialgateway.v1.EnableWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\x12v\n\x1bRotateWebhookEndpointSecret\x12\x34.socialgateway.v1.RotateWebhookEndpointSecretRequest\x1a!.socialgateway.v1.WebhookEndpoint\x12r\n\x13TestWebhookEndpoint\x12,.socialgateway.v1.TestWebhookEndpointRequest\x1a-.socialgateway.v1.TestWebhookEndpointResponse\x12_\n\x15\x44\x65leteWebhookEndpoint\x12..socialgateway.v1.DeleteWebhookEndpointRequest\x1a\x16.google.protobuf.EmptyB\xda\x01\n\x14\x64\x65v.socialgateway.v1B\x1bWebhookEndpointServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/socialgateway/v1/webhook_endpoint_service.proto\x12\x10socialgateway.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\'socialgateway/v1/webhook_endpoint.proto\"\xd0\x01\n\x1c\x43reateWebhookEndpointRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x41\n\x10webhook_endpoint\x18\x02 \x01(\x0b\x32!.socialgateway.v1.WebhookEndpointB\x04\xe2\x41\x01\x02\x12!\n\x13webhook_endpoint_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cstart_cursor\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"/\n\x19GetWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"f\n\x1bListWebhookEndpointsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"u\n\x1cListWebhookEndpointsResponse\x12<\n\x11webhook_endpoints\x18\x01 \x03(\x0b\x32!.socialgateway.v1.WebhookEndpoint\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xb2\x01\n\x1cUpdateWebhookEndpointRequest\x12\x41\n\x10webhook_endpoint\x18\x01 \x01(\x0b\x32!.socialgateway.v1.WebhookEndpointB\x04\xe2\x41\x01\x02\x12\x35\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"M\n\x1d\x44isableWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"h\n\x1c\x45nableWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1a\n\x0cstart_cursor\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"\x84\x01\n\"RotateWebhookEndpointSecretRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x30\n\x07overlap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"0\n\x1aTestWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"}\n\x1bTestWebhookEndpointResponse\x12\r\n\x05taken\x18\x01 \x01(\x08\x12\x13\n\x0bhttp_status\x18\x02 \x01(\x05\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12+\n\x08\x64uration\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"`\n\x1c\x44\x65leteWebhookEndpointRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x32\xb0\x0c\n\x16WebhookEndpointService\x12\xaf\x01\n\x15\x43reateWebhookEndpoint\x12..socialgateway.v1.CreateWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\"C\x82\xd3\xe4\x93\x02=\")/v1/{parent=locations/*}/webhookEndpoints:\x10webhook_endpoint\x12\x9a\x01\n\x12GetWebhookEndpoint\x12+.socialgateway.v1.GetWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\"4\x90\x02\x01\x82\xd3\xe4\x93\x02+\x12)/v1/{name=locations/*/webhookEndpoints/*}\x12\xab\x01\n\x14ListWebhookEndpoints\x12-.socialgateway.v1.ListWebhookEndpointsRequest\x1a..socialgateway.v1.ListWebhookEndpointsResponse\"4\x90\x02\x01\x82\xd3\xe4\x93\x02+\x12)/v1/{parent=locations/*}/webhookEndpoints\x12\xc0\x01\n\x15UpdateWebhookEndpoint\x12..socialgateway.v1.UpdateWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\"T\x82\xd3\xe4\x93\x02N2:/v1/{webhook_endpoint.name=locations/*/webhookEndpoints/*}:\x10webhook_endpoint\x12\xaa\x01\n\x16\x44isableWebhookEndpoint\x12/.socialgateway.v1.DisableWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\"<\x82\xd3\xe4\x93\x02\x36\"1/v1/{name=locations/*/webhookEndpoints/*}:disable:\x01*\x12\xa7\x01\n\x15\x45nableWebhookEndpoint\x12..socialgateway.v1.EnableWebhookEndpointRequest\x1a!.socialgateway.v1.WebhookEndpoint\";\x82\xd3\xe4\x93\x02\x35\"0/v1/{name=locations/*/webhookEndpoints/*}:enable:\x01*\x12\xb9\x01\n\x1bRotateWebhookEndpointSecret\x12\x34.socialgateway.v1.RotateWebhookEndpointSecretRequest\x1a!.socialgateway.v1.WebhookEndpoint\"A\x82\xd3\xe4\x93\x02;\"6/v1/{name=locations/*/webhookEndpoints/*}:rotateSecret:\x01*\x12\xad\x01\n\x13TestWebhookEndpoint\x12,.socialgateway.v1.TestWebhookEndpointRequest\x1a-.socialgateway.v1.TestWebhookEndpointResponse\"9\x82\xd3\xe4\x93\x02\x33\"./v1/{name=locations/*/webhookEndpoints/*}:test:\x01*\x12\x92\x01\n\x15\x44\x65leteWebhookEndpoint\x12..socialgateway.v1.DeleteWebhookEndpointRequest\x1a\x16.google.protobuf.Empty\"1\x82\xd3\xe4\x93\x02+*)/v1/{name=locations/*/webhookEndpoints/*}B\xda\x01\n\x14\x64\x65v.socialgateway.v1B\x1bWebhookEndpointServiceProtoP\x01Z5socialgateway.dev/go/socialgateway/v1;socialgatewayv1\xa2\x02\x03SGW\xaa\x02\x10SocialGateway.V1\xba\x02\x0fSocialGatewayV1\xca\x02\x10SocialGateway\\V1\xe2\x02\x19SocialGateway\\V1\\Metadata\xea\x02\x11SocialGateway::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -85,32 +86,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEWEBHOOKENDPOINTREQUEST'].fields_by_name['etag']._serialized_options = b'\342A\001\001'
   _globals['_DELETEWEBHOOKENDPOINTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DELETEWEBHOOKENDPOINTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['CreateWebhookEndpoint']._loaded_options = None
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['CreateWebhookEndpoint']._serialized_options = b'\202\323\344\223\002=\")/v1/{parent=locations/*}/webhookEndpoints:\020webhook_endpoint'
   _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['GetWebhookEndpoint']._loaded_options = None
-  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['GetWebhookEndpoint']._serialized_options = b'\220\002\001'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['GetWebhookEndpoint']._serialized_options = b'\220\002\001\202\323\344\223\002+\022)/v1/{name=locations/*/webhookEndpoints/*}'
   _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['ListWebhookEndpoints']._loaded_options = None
-  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['ListWebhookEndpoints']._serialized_options = b'\220\002\001'
-  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_start=239
-  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_end=447
-  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_start=449
-  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_end=496
-  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_start=498
-  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_end=600
-  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_start=602
-  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_end=719
-  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_start=722
-  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_end=900
-  _globals['_DISABLEWEBHOOKENDPOINTREQUEST']._serialized_start=902
-  _globals['_DISABLEWEBHOOKENDPOINTREQUEST']._serialized_end=979
-  _globals['_ENABLEWEBHOOKENDPOINTREQUEST']._serialized_start=981
-  _globals['_ENABLEWEBHOOKENDPOINTREQUEST']._serialized_end=1085
-  _globals['_ROTATEWEBHOOKENDPOINTSECRETREQUEST']._serialized_start=1088
-  _globals['_ROTATEWEBHOOKENDPOINTSECRETREQUEST']._serialized_end=1220
-  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_start=1222
-  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_end=1270
-  _globals['_TESTWEBHOOKENDPOINTRESPONSE']._serialized_start=1272
-  _globals['_TESTWEBHOOKENDPOINTRESPONSE']._serialized_end=1397
-  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_start=1399
-  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_end=1495
-  _globals['_WEBHOOKENDPOINTSERVICE']._serialized_start=1498
-  _globals['_WEBHOOKENDPOINTSERVICE']._serialized_end=2520
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['ListWebhookEndpoints']._serialized_options = b'\220\002\001\202\323\344\223\002+\022)/v1/{parent=locations/*}/webhookEndpoints'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['UpdateWebhookEndpoint']._loaded_options = None
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['UpdateWebhookEndpoint']._serialized_options = b'\202\323\344\223\002N2:/v1/{webhook_endpoint.name=locations/*/webhookEndpoints/*}:\020webhook_endpoint'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['DisableWebhookEndpoint']._loaded_options = None
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['DisableWebhookEndpoint']._serialized_options = b'\202\323\344\223\0026\"1/v1/{name=locations/*/webhookEndpoints/*}:disable:\001*'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['EnableWebhookEndpoint']._loaded_options = None
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['EnableWebhookEndpoint']._serialized_options = b'\202\323\344\223\0025\"0/v1/{name=locations/*/webhookEndpoints/*}:enable:\001*'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['RotateWebhookEndpointSecret']._loaded_options = None
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['RotateWebhookEndpointSecret']._serialized_options = b'\202\323\344\223\002;\"6/v1/{name=locations/*/webhookEndpoints/*}:rotateSecret:\001*'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['TestWebhookEndpoint']._loaded_options = None
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['TestWebhookEndpoint']._serialized_options = b'\202\323\344\223\0023\"./v1/{name=locations/*/webhookEndpoints/*}:test:\001*'
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['DeleteWebhookEndpoint']._loaded_options = None
+  _globals['_WEBHOOKENDPOINTSERVICE'].methods_by_name['DeleteWebhookEndpoint']._serialized_options = b'\202\323\344\223\002+*)/v1/{name=locations/*/webhookEndpoints/*}'
+  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_start=269
+  _globals['_CREATEWEBHOOKENDPOINTREQUEST']._serialized_end=477
+  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_start=479
+  _globals['_GETWEBHOOKENDPOINTREQUEST']._serialized_end=526
+  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_start=528
+  _globals['_LISTWEBHOOKENDPOINTSREQUEST']._serialized_end=630
+  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_start=632
+  _globals['_LISTWEBHOOKENDPOINTSRESPONSE']._serialized_end=749
+  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_start=752
+  _globals['_UPDATEWEBHOOKENDPOINTREQUEST']._serialized_end=930
+  _globals['_DISABLEWEBHOOKENDPOINTREQUEST']._serialized_start=932
+  _globals['_DISABLEWEBHOOKENDPOINTREQUEST']._serialized_end=1009
+  _globals['_ENABLEWEBHOOKENDPOINTREQUEST']._serialized_start=1011
+  _globals['_ENABLEWEBHOOKENDPOINTREQUEST']._serialized_end=1115
+  _globals['_ROTATEWEBHOOKENDPOINTSECRETREQUEST']._serialized_start=1118
+  _globals['_ROTATEWEBHOOKENDPOINTSECRETREQUEST']._serialized_end=1250
+  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_start=1252
+  _globals['_TESTWEBHOOKENDPOINTREQUEST']._serialized_end=1300
+  _globals['_TESTWEBHOOKENDPOINTRESPONSE']._serialized_start=1302
+  _globals['_TESTWEBHOOKENDPOINTRESPONSE']._serialized_end=1427
+  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_start=1429
+  _globals['_DELETEWEBHOOKENDPOINTREQUEST']._serialized_end=1525
+  _globals['_WEBHOOKENDPOINTSERVICE']._serialized_start=1528
+  _globals['_WEBHOOKENDPOINTSERVICE']._serialized_end=3112
 # @@protoc_insertion_point(module_scope)
