@@ -20,13 +20,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from gateway.domain.admin import jobs
 from gateway.domain.credentials import spill
 from gateway.domain.credentials.spill import Spill
+from gateway.domain.events.cursors import Cursors
 from providers.simulators.tiktok import Fault
 from socialgateway.admin.v1.agency_pb2 import Agency
-from storage import schema, tokens
+from storage import keys, schema, tokens
 from storage.tokens import SealedPair, TokenRow
 from storage.types import StateText
 from tests.fixtures.admin import Admin, refused
-from tests.fixtures.client import ADMIN_METHODS, Client
+from tests.fixtures.client import ADMIN_METHODS, METHODS, Client
 from tests.fixtures.settings import KEY
 from tests.fixtures.waiting import until
 from tests.rpc.answers import facts_of
@@ -225,6 +226,11 @@ async def test_the_name_is_free_again_and_seals_with_another_key(recorded: Recor
         new = (await domain.sealer.for_location(tx, LOCATION)).ciphers
     assert old is not new
     found = await recorded.call("ConnectionService/ListConnections", parent=f"locations/{LOCATION}", key=key)
+    secret = await keys.get_secret(domain.db, domain.sealer.ring, "pages")
+    cursor = Cursors(secret).make(f"locations/{LOCATION}", 5000, recorded.clock())
+    request = METHODS["EventService/StreamEvents"].request(parent=f"locations/{LOCATION}", start_cursor=cursor)
+    refusal = await recorded.refused("EventService/StreamEvents", [request.SerializeToString()], key=key)
+    assert "CURSOR_EXPIRED" == facts_of(refusal)["reason"]
     assert [again.name("connections", again.connection)] == [each.name for each in found.connections]
 
 

@@ -211,6 +211,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
         "post.name",
     ),
     ("GET", f"{POSTS}/no%20ne", {}, "name"),
+    ("GET", f"{POSTS}/none%3Fx=1", {}, "name"),
 ]
 
 

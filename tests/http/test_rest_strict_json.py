@@ -74,7 +74,18 @@ def test_bytes_are_base64(data: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a": 1, "a": 1}', '{"post": {"x": 1, "x": 2}}', '{"a": NaN}', "", "{", "\xff", "[" * 10**5]
+    "text",
+    [
+        '{"a": 1, "a": 1}',
+        '{"post": {"x": 1, "x": 2}}',
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        '{"a": ' + "9" * 5000 + "}",
+        "",
+        "{",
+        "\xff",
+        "[" * 10**5,
+    ],
 )
 def test_what_is_no_json_is_refused(text: str) -> None:
     """Also a key that is there twice, and NaN, which JSON does not have."""

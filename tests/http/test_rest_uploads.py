@@ -11,8 +11,10 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from gateway.errors import FieldInvalid
+from gateway.http.rest import uploads
 from gateway.http.rest.uploads import Range, range_of
 from tests.fixtures.app import base_of
 from tests.fixtures.settings import KEY
@@ -130,6 +132,21 @@ async def test_a_stranger_sends_nothing(caller: ApiCaller) -> None:
     missing = await put(caller, "/v1/locations/l1/uploads/none", b"abc")
     assert (401, 404) == (unknown.status_code, missing.status_code)
     assert "committedSize" not in (await caller.http.get(path)).json()
+
+
+async def test_a_slow_sender_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What arrives slowly is handed on as it comes, not only once a whole piece is there."""
+    monkeypatch.setattr(uploads, "PIECE_SECONDS", 0.0)
+    arriving = [{"type": "http.request", "body": each, "more_body": each != b"c"} for each in (b"a", b"b", b"c")]
+
+    async def receive() -> Any:
+        return arriving.pop(0)
+
+    scope = {"type": "http", "method": "PUT", "path": "/v1/locations/l1/uploads/u1/content", "headers": []}
+    sent = [message async for message in uploads.messages(Request(scope, receive))]
+    assert [b"", b"a", b"b", b"c"] == [message.data for message in sent]
+    assert [0, 0, 1, 2] == [message.write_offset for message in sent]
+    assert [False, False, False, True] == [message.finish for message in sent]
 
 
 @pytest.mark.parametrize(

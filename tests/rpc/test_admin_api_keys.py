@@ -74,6 +74,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "both kinds of locations": ({**READER, "locations": ["locations/shop"]}, "FIELD_INVALID"),
     "a malformed location": ({"scopes": ["posts.read"], "locations": ["shop"]}, "FIELD_INVALID"),
     "an administrator of one location": ({"scopes": ["admin.read"], "locations": ["locations/shop"]}, "FIELD_INVALID"),
+    "a script as an address": ({**READER, "redirect_uris": ["javascript:alert(1)"]}, "FIELD_INVALID"),
+    "an address in clear": ({**READER, "redirect_uris": ["http://app.example/back"]}, "FIELD_INVALID"),
     "a past expiry": ({**READER, "expire_time": {"seconds": 1}}, "FIELD_INVALID"),
     "no time at all": ({**READER, "expire_time": {"seconds": 1 << 50}}, "FIELD_INVALID"),
     "a name with a line break": ({**READER, "display_name": "a\nb"}, "FIELD_INVALID"),

@@ -19,6 +19,7 @@ from gateway.domain.admin import agencies
 from gateway.domain.api_keys import KeyStore, NewKey
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import FieldInvalid, LocationForbidden, ScopeMissing, StateForbids
+from gateway.urls import url_problem
 from providers.models.secret import Secret
 from storage import api_keys as rows
 from storage import locations
@@ -108,6 +109,10 @@ def _check(new: NewApiKey, now: datetime) -> None:
         raise FieldInvalid("api_key.locations", "a key that administers must be for all_locations")
     if new.locations is not None and not 0 < len(new.locations) <= MAX_LISTED:
         raise FieldInvalid("api_key.locations", f"must name 1 to {MAX_LISTED} locations, unless all_locations is set")
+    for uri in new.redirect_uris:
+        # A page shows it as a link: it must lead to a site, and nothing else.
+        if problem := url_problem(uri, allow_loopback=True, allow_port=True, allow_query=True):
+            raise FieldInvalid("api_key.redirect_uris", problem)
     _check_expiry(new.expire_time, now)
 
 

@@ -63,7 +63,8 @@ class RestEdge:
             return await response(scope, receive, send)
         if bodies.upload_of(scope):
             return await _until_gone(_answer_upload(calls, request, send))
-        found = bindings.find(calls.bindings, request.method, request.url.path)
+        # Not of the URL, in which an encoded question mark would end the path.
+        found = bindings.find(calls.bindings, request.method, scope["path"])
         if isinstance(found, frozenset):
             return await _unknown(found)(scope, receive, send)
         binding, variables = found

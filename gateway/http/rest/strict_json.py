@@ -8,6 +8,7 @@ where the JSON came from.
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -59,7 +60,7 @@ class _Twice(ValueError):
 def loads(raw: bytes) -> Any:
     """Return the JSON value in `raw`; raises FieldInvalid for what is no JSON, also with a key that is there twice."""
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(raw.decode(), object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except _Twice as error:
         raise FieldInvalid("body", f"has the key {error} twice in one object") from None
     except (ValueError, RecursionError):
@@ -90,6 +91,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
 
 
 def _shown(key: str) -> str:

@@ -3,6 +3,7 @@
 Owns the path and `Content-Range`. The bytes become the messages of WriteUpload, which decides everything else.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ METHOD = "/socialgateway.v1.UploadService/WriteUpload"
 OUTPUT = upload_pb2.Upload.DESCRIPTOR
 TEMPLATE = "/v1/{name=locations/*/uploads/*}/content"
 PIECE_BYTES = 1024 * 1024
+PIECE_SECONDS = 1.0
+"""A slow sender's bytes are handed on as they come, so that it is seen to send."""
 
 _RANGE = re.compile(r"bytes (0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})/(\*|0|[1-9][0-9]{0,18})")
 _HELP = "must look like bytes 0-1048575/4194304, with * for a size that is not known yet"
@@ -82,14 +85,16 @@ def range_of(headers: list[str]) -> Range:
 
 
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    """Yield the body in pieces of PIECE_BYTES, the last of which is smaller; raise Disconnected if it breaks off."""
-    collected, gone = bytearray(), False
+    """Yield the body in pieces of PIECE_BYTES, or what came in PIECE_SECONDS; raise Disconnected if it breaks off."""
+    time = asyncio.get_running_loop().time
+    collected, since, gone = bytearray(), time(), False
     try:
         async for data in request.stream():
             collected += data
-            while len(collected) >= PIECE_BYTES:
-                yield bytes(collected[:PIECE_BYTES])
-                del collected[:PIECE_BYTES]
+            if len(collected) >= PIECE_BYTES or (collected and time() - since >= PIECE_SECONDS):
+                yield bytes(collected)
+                collected.clear()
+                since = time()
     except ClientDisconnect:
         gone = True
     if collected:
