@@ -53,7 +53,13 @@ class Servers:
         cls, started: Shutdown, settings: Settings, readiness: Readiness, clock: Clock, siblings: Siblings | None
     ) -> "Servers":
         """Start the HTTP edge, which answers probes at once and everything else when it has a domain."""
-        edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
+        edge = Edge(
+            readiness.check,
+            settings.allowed_redirect_uris,
+            clock=clock,
+            draining=lambda: readiness.draining,
+            origins=settings.cors_origins,
+        )
         bound = siblings.http if siblings else ()
         http = await HttpServer.start(edge.app(), settings.http_address, bound=bound)
         started.add(Part.HTTP, lambda _: http.stop())

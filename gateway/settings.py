@@ -22,6 +22,7 @@ from gateway.urls import is_local, url_problem
 PREFIX = "GATEWAY_"
 MIN_BOOTSTRAP_KEY = 32
 MIB = 1024 * 1024
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?")
 _CEILING = re.compile(r"[A-Z]{3}=\d{1,12}(?:\.\d{1,3})?")
 
 
@@ -110,6 +111,11 @@ class Settings(BaseSettings):
     )
     allowed_redirect_uris: Names = Field(
         (), description="Redirect URIs allowed after a consent, comma-separated, besides those of the API key."
+    )
+    cors_origins: Names = Field(
+        (),
+        description="Origins whose pages may call the HTTP port, comma-separated, each as browsers send it: "
+        "`https://app.example.com`.",
     )
     allow_loopback_vendors: bool = Field(
         False,
@@ -278,6 +284,7 @@ class Settings(BaseSettings):
     _split = field_validator(
         "ads_spend_ceiling",
         "allowed_redirect_uris",
+        "cors_origins",
         "tiktok_scopes",
         "tiktok_business_scopes",
         "tiktok_upload_hosts",
@@ -317,6 +324,14 @@ class Settings(BaseSettings):
             raise ValueError(f"must have {MIN_BOOTSTRAP_KEY} characters or more; `openssl rand -hex 32` makes one")
         if key.strip() != key or not (key.isascii() and key.isprintable()):
             raise ValueError("must be visible ASCII, without spaces around it: it travels in a header")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no browser sends as an origin, and a star for all."""
+        if any(_ORIGIN.fullmatch(entry) is None for entry in value):
+            raise ValueError("must be origins such as https://app.example.com, in lower case, without a path or a star")
         return value
 
     @field_validator("ads_spend_ceiling")

@@ -94,6 +94,7 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
         **_each("ad_accounts", "check", "create", "find_created", "differences", needs=[Capability.ADS]),
         **_each("find", "update", "switch", "upload_media", "media", "covers", needs=[Capability.ADS]),
         **_each("identities", "authorize_post", "share_post", "report", needs=[Capability.ADS]),
+        **_each("check_long_report", "request_report", "report_task", "report_rows", needs=[Capability.ADS]),
     },
     interface.Audiences: {
         **_each("limits", "upload", "create", "find_created", "change", needs=[Capability.AUDIENCES]),

@@ -17,7 +17,7 @@ from storage import rows
 from storage.database import Transaction
 from storage.due_rows import DueRows
 from storage.errors import NotFound
-from storage.states import AudienceState, AudienceStep
+from storage.states import AudienceAction, AudienceState, AudienceStep
 from storage.types import agency_field, json_or_null, state_field, time_field
 
 DUE = DueRows("audiences", "due_at")
@@ -27,8 +27,8 @@ KIND = "audience"
 class AudienceRow(SQLModel, table=True):
     """One audience; `provider_id` is empty until the vendor has it.
 
-    `gathered` counts the members of `audience_parts`, `sent` those that the vendor has taken. `size` is how many it
-    matched, None until it says so. `tries` counts failures in a row.
+    `gathered` counts the members of `audience_parts`, which are to be added or removed (`action`), `sent` those that
+    the vendor was given. `size` is how many it matched, None until it says so. `tries` counts failures in a row.
     """
 
     __tablename__ = "audiences"
@@ -41,6 +41,7 @@ class AudienceRow(SQLModel, table=True):
     provider_id: str = ""
     state: AudienceState = state_field(AudienceState, default=AudienceState.COLLECTING)
     step: AudienceStep = state_field(AudienceStep, default=AudienceStep.GATHERING)
+    action: AudienceAction = state_field(AudienceAction, default=AudienceAction.APPEND)
     gathered: int = Field(default=0, sa_type=BigInteger)
     sent: int = Field(default=0, sa_type=BigInteger)
     size: int | None = Field(default=None, sa_type=BigInteger)

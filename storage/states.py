@@ -228,6 +228,14 @@ class AdOperationState(StrEnum):
     INDETERMINATE = "INDETERMINATE"
 
 
+class AdReportState(StrEnum):
+    """How far a long report is: `ad_reports.state`."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
 class AudienceState(StrEnum):
     """What callers see of an audience, UNSPECIFIED for a word that is not known: `audiences.state`."""
 
@@ -239,6 +247,13 @@ class AudienceState(StrEnum):
     TOO_SMALL = "TOO_SMALL"
     EXPIRED = "EXPIRED"
     FAILED = "FAILED"
+
+
+class AudienceAction(StrEnum):
+    """What happens with the members that an audience is getting: `audiences.action`."""
+
+    APPEND = "APPEND"
+    REMOVE = "REMOVE"
 
 
 class AudienceStep(StrEnum):

@@ -51,7 +51,8 @@ class Client:
     key: str
 
     @property
-    def _with(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """The key and the deadline of a call."""
         return {"metadata": (("authorization", f"Bearer {self.key}"),), "timeout": SECONDS}
 
     def connect(self, kind: connection_pb2.GrantKind = USER) -> connection_pb2.Connection:
@@ -59,57 +60,57 @@ class Client:
         stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
         wanted = connection_pb2.Connection(provider=PROVIDER, grant_kind=kind)
         request = connection_service_pb2.CreateConnectionRequest(
-            parent=LOCATION, connection=wanted, request_id=_new_id()
+            parent=LOCATION, connection=wanted, request_id=new_id()
         )
-        return stub.CreateConnection(request, **self._with)
+        return stub.CreateConnection(request, **self.options)
 
     def connection(self, name: str) -> connection_pb2.Connection:
         """Return a connection's current state."""
         stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
-        return stub.GetConnection(connection_service_pb2.GetConnectionRequest(name=name), **self._with)
+        return stub.GetConnection(connection_service_pb2.GetConnectionRequest(name=name), **self.options)
 
     def verify(self, name: str) -> connection_pb2.Connection:
         """Ask the vendor whether the connection works."""
         stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
-        return stub.VerifyConnection(connection_service_pb2.VerifyConnectionRequest(name=name), **self._with)
+        return stub.VerifyConnection(connection_service_pb2.VerifyConnectionRequest(name=name), **self.options)
 
     def account(self, connection: str) -> account_pb2.Account:
         """Return the connection's account, with its profile."""
         stub = account_service_pb2_grpc.AccountServiceStub(self.channel)
         listed = stub.ListAccounts(
-            account_service_pb2.ListAccountsRequest(parent=LOCATION, connection=connection), **self._with
+            account_service_pb2.ListAccountsRequest(parent=LOCATION, connection=connection), **self.options
         )
         if not listed.accounts:
             raise CommandError("the connection has no account")
-        return stub.GetAccount(account_service_pb2.GetAccountRequest(name=listed.accounts[0].name), **self._with)
+        return stub.GetAccount(account_service_pb2.GetAccountRequest(name=listed.accounts[0].name), **self.options)
 
     def creator(self, account: str) -> account_pb2.CreatorInfo:
         """Return what the creator may post now."""
         stub = account_service_pb2_grpc.AccountServiceStub(self.channel)
         request = account_service_pb2.GetCreatorInfoRequest(name=f"{account}/creatorInfo")
-        return stub.GetCreatorInfo(request, **self._with)
+        return stub.GetCreatorInfo(request, **self.options)
 
     def upload(self, path: Path, mime_type: str, sha256: str, progress: Callable[[int], None]) -> upload_pb2.Upload:
         """Upload a file in pieces of 1 MiB; `progress` is called with the number of bytes sent so far."""
         stub = upload_service_pb2_grpc.UploadServiceStub(self.channel)
         announced = upload_pb2.Upload(mime_type=mime_type, size_bytes=path.stat().st_size, sha256=sha256)
         made = stub.CreateUpload(
-            upload_service_pb2.CreateUploadRequest(parent=LOCATION, upload=announced, request_id=_new_id()),
-            **self._with,
+            upload_service_pb2.CreateUploadRequest(parent=LOCATION, upload=announced, request_id=new_id()),
+            **self.options,
         )
-        return stub.WriteUpload(_pieces(made.name, path, progress), **{**self._with, "timeout": WATCH_SECONDS})
+        return stub.WriteUpload(_pieces(made.name, path, progress), **{**self.options, "timeout": WATCH_SECONDS})
 
     def post(self, post: post_pb2.Post) -> post_pb2.Post:
         """Create a post; it is queued when this returns."""
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
-        request = post_service_pb2.CreatePostRequest(parent=LOCATION, post=post, request_id=_new_id())
-        return stub.CreatePost(request, **self._with)
+        request = post_service_pb2.CreatePostRequest(parent=LOCATION, post=post, request_id=new_id())
+        return stub.CreatePost(request, **self.options)
 
     def watch(self, name: str) -> Iterator[post_pb2.Post]:
         """Yield the post's current state, then every change, until a final state."""
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
         request = post_service_pb2.WatchPostRequest(name=name)
-        for answer in stub.WatchPost(request, **{**self._with, "timeout": WATCH_SECONDS}):
+        for answer in stub.WatchPost(request, **{**self.options, "timeout": WATCH_SECONDS}):
             if not answer.checkpoint:
                 yield answer.post
 
@@ -118,10 +119,10 @@ class Client:
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
         deadline = time.monotonic() + PUBLIC_SECONDS
         while True:
-            post: post_pb2.Post = stub.GetPost(post_service_pb2.GetPostRequest(name=name), **self._with)
+            post: post_pb2.Post = stub.GetPost(post_service_pb2.GetPostRequest(name=name), **self.options)
             if post.public_uri or time.monotonic() > deadline:
                 return post
-            stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), **self._with)
+            stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), **self.options)
             time.sleep(0.5)
 
     def sync(self, account: str) -> engagement_pb2.EngagementSync:
@@ -129,33 +130,33 @@ class Client:
         stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
         wanted = engagement_pb2.EngagementSync(account=account)
         request = engagement_service_pb2.CreateEngagementSyncRequest(
-            parent=LOCATION, engagement_sync=wanted, request_id=_new_id()
+            parent=LOCATION, engagement_sync=wanted, request_id=new_id()
         )
-        return stub.CreateEngagementSync(request, **self._with)
+        return stub.CreateEngagementSync(request, **self.options)
 
     def synced(self, name: str) -> engagement_pb2.EngagementSync:
         """Return a sync as it is now."""
         stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
-        return stub.GetEngagementSync(engagement_service_pb2.GetEngagementSyncRequest(name=name), **self._with)
+        return stub.GetEngagementSync(engagement_service_pb2.GetEngagementSyncRequest(name=name), **self.options)
 
     def comments(self, account: str) -> list[engagement_pb2.Comment]:
         """Return the newest comments below an account's videos."""
         stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
-        answer = stub.ListComments(engagement_service_pb2.ListCommentsRequest(parent=account), **self._with)
+        answer = stub.ListComments(engagement_service_pb2.ListCommentsRequest(parent=account), **self.options)
         return list(answer.comments)
 
     def answer(self, account: str, comment: str, text: str) -> engagement_pb2.Comment:
         """Answer a comment."""
         stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
         written = engagement_pb2.Comment(text=text, reply_to=comment)
-        request = engagement_service_pb2.CreateCommentRequest(parent=account, comment=written, request_id=_new_id())
-        return stub.CreateComment(request, **self._with)
+        request = engagement_service_pb2.CreateCommentRequest(parent=account, comment=written, request_id=new_id())
+        return stub.CreateComment(request, **self.options)
 
     def points(self, account: str, age: timedelta) -> list[engagement_pb2.MetricPoint]:
         """Return the points that were kept of an account."""
         stub = engagement_service_pb2_grpc.EngagementServiceStub(self.channel)
         request = engagement_service_pb2.QueryMetricsRequest(parent=account, max_staleness=age)
-        return list(stub.QueryMetrics(request, **self._with).points)
+        return list(stub.QueryMetrics(request, **self.options).points)
 
 
 @contextmanager
@@ -185,6 +186,6 @@ def _pieces(name: str, path: Path, progress: Callable[[int], None]) -> Iterator[
             progress(offset + len(data))
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """Return a new request id, which makes a retry of the call idempotent."""
     return str(uuid.uuid4())

@@ -10,13 +10,12 @@ from gateway.command_error import CommandError
 from gateway.demo import consent
 from gateway.demo.client import Client
 from gateway.demo.sandbox import Sandbox
-from gateway.demo.screen import Screen
+from gateway.demo.screen import Screen, bars
 from socialgateway.v1 import connection_pb2, engagement_pb2
 
 COMMENTS = ("Are you open on Sunday?", "Best croissants in town.")
 ANSWER = "Yes, from seven to noon."
 SYNC_SECONDS = 60.0
-BARS = "▁▂▃▄▅▆▇█"
 
 
 def run(screen: Screen, sandbox: Sandbox, caller: Client) -> None:
@@ -58,6 +57,4 @@ def _draw(screen: Screen, caller: Client, account: str) -> None:
     """Draw the account's views by the day, from the points that the sync has kept."""
     points = caller.points(account, timedelta(hours=1))
     views = [each.value for each in points if each.metric == engagement_pb2.METRIC_VIEWS]
-    most = max(views, default=0)
-    bars = "".join(BARS[round(value / most * (len(BARS) - 1))] if most else BARS[0] for value in views)
-    screen.fact("views", f"{bars}  {len(views)} days, at most {most:,.0f}")
+    screen.fact("views", f"{bars(views)}  {len(views)} days, at most {max(views, default=0):,.0f}")

@@ -1,5 +1,5 @@
-"""The demo's scenario: connect an account, verify it, upload a video, publish it, prove that every byte arrived, and
-answer a comment.
+"""The demo's scenario: connect an account, verify it, upload a video, publish it, prove that every byte arrived, answer
+a comment, and run a campaign until its budget is spent.
 
 Owns the order of the steps. How each is done is in the neighbouring files.
 """
@@ -16,7 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from gateway.clock import now
 from gateway.command_error import CommandError
-from gateway.demo import client, commands, consent, engagement, video
+from gateway.demo import ads, client, commands, consent, engagement, video
 from gateway.demo.client import Client
 from gateway.demo.processes import interruptible
 from gateway.demo.sandbox import Sandbox, running_sandbox
@@ -44,6 +44,7 @@ def run(*, file: Path | None, keep: bool, browser: bool, then: str) -> int:
                 post, identical = _publish(screen, sandbox, caller, file, browser)
                 if identical:
                     engagement.run(screen, sandbox, caller)
+                    ads.run(screen, sandbox, caller)
             if not identical:
                 return 1
             return _afterwards(screen, sandbox, post, keep=keep, then=then)

@@ -4,14 +4,23 @@ Owns the layout: a heading per step, and progress bars for what takes a while. D
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
 
 WIDE = 200
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def bars(values: Sequence[float]) -> str:
+    """Return a bar for each value, the highest one for the largest."""
+    most = max(values, default=0)
+    return "".join(BARS[round(value / most * (len(BARS) - 1))] if most else BARS[0] for value in values)
 
 
 class Screen:
@@ -32,6 +41,15 @@ class Screen:
     def line(self, text: str = "") -> None:
         """Print a line of plain text."""
         self._console.print(escape(text))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print a table; all columns but the first and the last are of numbers."""
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        for place, name in enumerate(header):
+            table.add_column(name, justify="left" if place in (0, len(header) - 1) else "right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(escape(each) for each in row))
+        self._console.print(Padding(table, (0, 0, 0, 2)), width=WIDE)
 
     def good(self, text: str) -> None:
         """Print a success."""

@@ -5,9 +5,12 @@ Owns the paths, and the responses for unknown paths and methods. Does not know w
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from http import HTTPMethod
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,9 +21,25 @@ from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
 from gateway.http import connections, consent_start, health, media, network_consents, oauth, webhooks
 from gateway.http.middleware import with_middleware
-from gateway.http.rest.edge import PREFIX, Calls, RestEdge, describe
+from gateway.http.rest.edge import PREFIX, Calls, RestEdge, describe, starting
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.readiness import Report
+
+RPC_PREFIX = "/socialgateway."
+METHODS = (HTTPMethod.GET, HTTPMethod.POST, HTTPMethod.PUT, HTTPMethod.PATCH, HTTPMethod.DELETE)
+REQUEST_HEADERS = (
+    "authorization",
+    "connect-protocol-version",
+    "connect-timeout-ms",
+    "content-range",
+    "content-type",
+    "grpc-timeout",
+    "last-event-id",
+    "x-grpc-web",
+    "x-request-id",
+    "x-user-agent",
+)
+RESPONSE_HEADERS = ("grpc-message", "grpc-status", "grpc-status-details-bin", "retry-after", "x-request-id")
 
 
 @dataclass(slots=True)
@@ -35,6 +54,8 @@ class Edge:
     calls: Calls | None = None
     clock: Clock = now
     draining: Callable[[], bool] = lambda: False
+    origins: Sequence[str] = ()
+    _web: ASGIApp | None = None
 
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
@@ -68,9 +89,38 @@ class Edge:
 
         async def routed(scope: Scope, receive: Receive, send: Send) -> None:
             # Starlette's own patterns leave out paths with a line break, and every answer here is a status.
-            await (rest if scope["path"].startswith(PREFIX) else app)(scope, receive, send)
+            if scope["path"].startswith(PREFIX):
+                await rest(scope, receive, send)
+            elif scope["path"].startswith(RPC_PREFIX):
+                await self._rpc()(scope, receive, send)
+            else:
+                await app(scope, receive, send)
 
-        return with_middleware(routed)
+        return with_middleware(self._shared(routed))
+
+    def _rpc(self) -> ASGIApp:
+        """Return the app for clients in browsers."""
+        if self.calls is None:
+            return starting()
+        if self._web is None:
+            # Only where somebody calls it: it brings a second implementation of protobuf.
+            from gateway.http.web_rpc import WebRpc
+
+            self._web = cast(ASGIApp, WebRpc(self.calls.pipeline, self.calls.services))
+        return self._web
+
+    def _shared(self, app: ASGIApp) -> ASGIApp:
+        """Let the pages of the allowed origins call the app; those of others are refused by their browsers."""
+        if not self.origins:
+            return app
+        return CORSMiddleware(
+            app,
+            allow_origins=self.origins,
+            allow_methods=METHODS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=RESPONSE_HEADERS,
+            max_age=7200,
+        )
 
 
 async def _refused(request: Request, error: Exception) -> Response:

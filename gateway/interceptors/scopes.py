@@ -106,11 +106,15 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.ads.v1.AdService/LaunchAd": "ads.spend",
     "/socialgateway.ads.v1.AdService/PauseAd": "ads.write",
     "/socialgateway.ads.v1.AdReportService/QueryAdMetrics": "ads.read",
+    "/socialgateway.ads.v1.AdReportService/CreateAdReport": "ads.read",
+    "/socialgateway.ads.v1.AdReportService/GetAdReport": "ads.read",
+    "/socialgateway.ads.v1.AdReportService/StreamAdReport": "ads.read",
     "/socialgateway.ads.v1.AudienceService/CreateAudience": "ads.write",
     "/socialgateway.ads.v1.AudienceService/GetAudience": "ads.read",
     "/socialgateway.ads.v1.AudienceService/ListAudiences": "ads.read",
     "/socialgateway.ads.v1.AudienceService/DeleteAudience": "ads.write",
     "/socialgateway.ads.v1.AudienceService/AppendAudienceMembers": "ads.write",
+    "/socialgateway.ads.v1.AudienceService/RemoveAudienceMembers": "ads.write",
 }
 
 ADMIN_SCOPES: dict[str, str] = {

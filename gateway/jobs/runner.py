@@ -13,7 +13,7 @@ import structlog
 from procrastinate import App
 
 from gateway.domain.admin import jobs as admin
-from gateway.domain.ads import audience_sending
+from gateway.domain.ads import audience_sending, report_tasks
 from gateway.domain.ads import sweep as ads
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
@@ -108,6 +108,7 @@ class Jobs:
             self._loop("ads", config.connections, lambda: ads.run_due(self._domain)),
             self._loop("audiences", config.connections, lambda: audience_sending.run_due(self._domain)),
             self._loop("admin", config.connections, lambda: admin.run_due(self._domain)),
+            self._loop("ad reports", config.connections, lambda: report_tasks.run_due(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
             self._loop("old", config.old, lambda: sweep.old(self._domain)),
             self._loop("orphans", config.seldom, lambda: sweep.orphans(self._domain)),

@@ -11,7 +11,7 @@ from procrastinate import App
 from procrastinate.jobs import Status
 
 from gateway.domain import locations
-from gateway.domain.ads import audience_sending
+from gateway.domain.ads import audience_sending, reports
 from gateway.domain.context import Domain
 from gateway.domain.engagement import sync, sync_steps
 from gateway.domain.events.cursors import RETENTION
@@ -20,6 +20,7 @@ from gateway.domain.publishing import queue, retry_policy
 from gateway.domain.quotas.sliding_window import CALL_SECONDS
 from storage import (
     ad_operations,
+    ad_reports,
     authorizations,
     clock_steps,
     comments,
@@ -121,6 +122,7 @@ async def old(domain: Domain) -> None:
         # As long as the request ids that refer to them.
         await comments.prune(tx, now - IDEMPOTENCY_RETENTION - partitions.TABLES["idempotency"])
         await ad_operations.prune(tx, now - IDEMPOTENCY_RETENTION - partitions.TABLES["idempotency"])
+        await ad_reports.prune(tx, now - reports.KEPT)
         await media.prune(tx, now - MEDIA_RETENTION)
         await videos.prune(tx, now - VIDEOS_RETENTION)
         await quotas.prune(tx, now - QUOTAS_RETENTION)

@@ -21,10 +21,11 @@ from gateway.rpc.request import RequestGuard, or_not_found
 from gateway.status import from_stored
 from socialgateway.ads.v1 import audience_pb2, audience_service_pb2, audience_service_pb2_grpc
 from storage.audiences import AudienceRow
-from storage.states import AudienceStep
+from storage.states import AudienceAction, AudienceStep
 
 MAX_MEMBERS = 1_000
 FIELDS = {"email": IdentifierType.EMAIL, "phone": IdentifierType.PHONE, "maid": IdentifierType.MAID}
+Message = audience_service_pb2.AppendAudienceMembersRequest | audience_service_pb2.RemoveAudienceMembersRequest
 ON_THEIR_WAY = (AudienceStep.UPLOADING, AudienceStep.SUBMITTED)
 
 
@@ -87,20 +88,25 @@ class AudienceService(audience_service_pb2_grpc.AudienceServiceServicer):
         self, request_iterator: AsyncIterator[audience_service_pb2.AppendAudienceMembersRequest], context: Any
     ) -> audience_pb2.Audience:
         """Receive the members of an audience."""
-        first = await anext(request_iterator, None)
+        return await self._take(request_iterator, AudienceAction.APPEND)
+
+    async def RemoveAudienceMembers(
+        self, request_iterator: AsyncIterator[audience_service_pb2.RemoveAudienceMembersRequest], context: Any
+    ) -> audience_pb2.Audience:
+        """Receive the members that leave an audience."""
+        return await self._take(request_iterator, AudienceAction.REMOVE)
+
+    async def _take(self, messages: AsyncIterator[Message], action: AudienceAction) -> audience_pb2.Audience:
+        first = await anext(messages, None)
         if first is None:
             raise FieldInvalid("name", "is required in the first message")
         place = AudiencePlace(*names.AUDIENCE.parse(first.name))
         await self._guard.authorize(place.location)
-        pieces = _pieces(first, request_iterator)
-        appending = audience_members.append(self._domain, self._slots, place, pieces)
-        return to_proto(await or_not_found(first.name, appending))
+        taking = audience_members.take(self._domain, self._slots, place, _pieces(first, messages), action)
+        return to_proto(await or_not_found(first.name, taking))
 
 
-async def _pieces(
-    first: audience_service_pb2.AppendAudienceMembersRequest,
-    others: AsyncIterator[audience_service_pb2.AppendAudienceMembersRequest],
-) -> AsyncIterator[Piece]:
+async def _pieces(first: Message, others: AsyncIterator[Message]) -> AsyncIterator[Piece]:
     """Yield the pieces in the messages; the first message may carry only the audience's name."""
     rules = _rules(first)
     if first.members or first.finish:
@@ -115,7 +121,7 @@ async def _pieces(
         yield _piece(message, rules)
 
 
-def _rules(first: audience_service_pb2.AppendAudienceMembersRequest) -> Rules | None:
+def _rules(first: Message) -> Rules | None:
     if not first.HasField("hashing"):
         return None
     if first.hashing.phone_region and first.hashing.phone_region not in regions():
@@ -123,7 +129,7 @@ def _rules(first: audience_service_pb2.AppendAudienceMembersRequest) -> Rules | 
     return Rules(first.hashing.phone_region, first.hashing.strip_aliases)
 
 
-def _piece(message: audience_service_pb2.AppendAudienceMembersRequest, rules: Rules | None) -> Piece:
+def _piece(message: Message, rules: Rules | None) -> Piece:
     if len(message.members) > MAX_MEMBERS:
         raise FieldInvalid("members", f"has {len(message.members)}, at most {MAX_MEMBERS} are accepted in one message")
     return Piece(message.member_offset, [_member(each) for each in message.members], message.finish, rules)
@@ -144,6 +150,7 @@ def to_proto(row: AudienceRow) -> audience_pb2.Audience:
         sent_members=row.sent,
         sending=row.step in ON_THEIR_WAY,
         provider_audience_id=row.provider_id,
+        removing=row.action == AudienceAction.REMOVE and row.step != AudienceStep.NONE,
     )
     if row.error:
         message.error.CopyFrom(from_stored(row.error))

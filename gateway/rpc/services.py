@@ -13,8 +13,9 @@ from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import GatewayUnavailable
 from gateway.rpc.accounts import AccountService
 from gateway.rpc.ads import AdGroupService, AdService, CampaignService
-from gateway.rpc.ads_accounts import AdAccountService, AdReportService
+from gateway.rpc.ads_accounts import AdAccountService
 from gateway.rpc.ads_audiences import AudienceService
+from gateway.rpc.ads_reports import AdReportService
 from gateway.rpc.connections import ConnectionService
 from gateway.rpc.engagement import EngagementService
 from gateway.rpc.events import EventService

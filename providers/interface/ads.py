@@ -30,6 +30,8 @@ from providers.models.ads import (
     PostAuthorization,
     ReportPage,
     ReportQuery,
+    ReportRow,
+    ReportTask,
     Spec,
     Switch,
 )
@@ -180,5 +182,30 @@ class Ads(Protocol):
 
         Raises OptionUnsupported, which names the field (`dimensions`, `metrics`, `end`: a span that is too long),
         ContentRefused (an invalid cursor).
+        """
+        ...
+
+    def check_long_report(self, query: ReportQuery) -> None:
+        """Raise OptionUnsupported, which names the field, for what a long report cannot have; no call.
+
+        Such a report has no limit of days or rows, but not every combination of dimensions and metrics.
+        """
+        ...
+
+    async def request_report(self, access: Access, account_id: str, query: ReportQuery) -> str:
+        """Let the vendor make a long report, and return the id of its task: one write.
+
+        Repeating it is safe: another task costs quota, and nothing else. Raises ContentRefused, Ambiguous.
+        """
+        ...
+
+    async def report_task(self, access: Access, account_id: str, id: str) -> ReportTask:
+        """Return how far a long report is: one vendor call. Raises ContentRefused (the vendor has no such task)."""
+        ...
+
+    def report_rows(self, access: Access, account_id: str, id: str, query: ReportQuery) -> AsyncIterator[ReportRow]:
+        """Yield the rows of a long report that is made, in the vendor's order: one vendor call, streamed.
+
+        Memory does not grow with the rows. Raises Unavailable if it breaks, also between rows; ContractBroken.
         """
         ...

@@ -474,3 +474,19 @@ class ReportPage:
     rows: tuple[ReportRow, ...]
     next_cursor: str = ""
     total: int | None = None
+
+
+class ReportTaskState(StrEnum):
+    """How far the vendor is with a long report."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTask:
+    """How far the vendor is with a long report; `message` is its reason for a failure."""
+
+    state: ReportTaskState
+    message: str = ""

@@ -4,7 +4,8 @@ Owns the translation of one call into one answer or one error. Does not know wha
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from providers.errors import RateLimited, TokenRefused
 from providers.http import strict_json
 from providers.http.call import with_access
 from providers.http.client import Clients
+from providers.http.download import opened as opened_file
 from providers.http.exchange import Answer, exchange
 from providers.http.feed import send
 from providers.http.multipart import FileForm
@@ -31,12 +33,17 @@ from providers.tiktok_business.errors import (
     MINUTE_PAUSE,
     Codes,
     Meaning,
+    contract,
     refusal,
     token_refusal,
     unreadable,
 )
 
 BASE = "/open_api/v1.3"
+OK = 200
+NO_ERROR = Answer(OK, {}, b'{"code": 0}')
+"""What stands for the envelope of an answer that is a file."""
+
 Query = Mapping[str, Any] | Callable[[AccessToken], Mapping[str, Any]]
 """The parameters of a call, which may depend on the token in use."""
 
@@ -80,6 +87,37 @@ class Client:
             return await read_again(lambda: self._counted(access, answer, token, Meaning(codes)))
 
         return await with_access(access, once)
+
+    @asynccontextmanager
+    async def download(
+        self, access: Access, path: str, query: Mapping[str, Any], codes: Codes = CODES
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Make a read whose answer is a file, once, and yield its bytes; an envelope in its place is an error."""
+        async with AsyncExitStack() as held:
+
+            async def once(token: AccessToken) -> AsyncIterator[bytes]:
+                return await self._open(held, access, f"{path}?{urlencode(query)}", token, Meaning(codes))
+
+            yield await with_access(access, once)
+
+    async def _open(
+        self, held: AsyncExitStack, access: Access, url: str, token: AccessToken, meaning: Meaning
+    ) -> AsyncIterator[bytes]:
+        """Return the bytes of a file, whose transfer `held` ends."""
+        request = self._request(self.clients.reads, "GET", url, token)
+        found = []
+
+        async def answer() -> Answer:
+            download = await held.enter_async_context(opened_file(self.clients.reads, request, provider=PROVIDER))
+            if download.response.status_code == OK and not download.first.lstrip().startswith(b"{"):
+                found.append(download)
+                return NO_ERROR
+            return await download.answer()
+
+        envelope = await self._counted(access, answer, token, meaning)
+        if not found:
+            raise contract("TikTok's answer is not a file.", envelope)
+        return found[0].pieces()
 
     async def post(
         self, access: Access, path: str, body: Query, codes: Codes = CODES, *, partial: bool = False

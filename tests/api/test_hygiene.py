@@ -16,6 +16,7 @@ READS = ("Get", "BatchGet", "List", "Query", "Watch", "Stream")
 WITHOUT_REQUEST_ID = {
     "UploadService.WriteUpload",
     "AudienceService.AppendAudienceMembers",
+    "AudienceService.RemoveAudienceMembers",
     "PostService.RefreshPost",
     "EngagementService.LikeComment",
     "EngagementService.UnlikeComment",

@@ -21,6 +21,7 @@ def settings(vendor_url: str, vendor: Vendor) -> dict[str, str]:
         "GATEWAY_TIKTOK_BUSINESS_SECRET": vendor.config.client_secret,
         "GATEWAY_TIKTOK_BUSINESS_API_URL": vendor_url,
         "GATEWAY_TIKTOK_BUSINESS_AUTHORIZE_URL": f"{vendor_url}/v2/auth/authorize/",
+        "GATEWAY_TIKTOK_ADVERTISER_AUTHORIZE_URL": f"{vendor_url}/portal/auth",
         "GATEWAY_TIKTOK_BUSINESS_SCOPES": ",".join((*SCOPES, *OPTIONAL_SCOPES)),
     }
 
@@ -35,3 +36,13 @@ async def connect(client: Client) -> Any:
         listed = await client.call("AccountService/ListAccounts", parent=processes.LOCATION, connection=made.name)
     [account] = listed.accounts
     return account
+
+
+async def connect_advertiser(client: Client, parent: str = processes.LOCATION) -> str:
+    """Connect the simulator's advertiser through the portal, and return the name of the ad account in US dollars."""
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        wanted = connection_pb2.Connection(provider="providers/tiktok", grant_kind=connection_pb2.GRANT_KIND_ADVERTISER)
+        made = await client.call("ConnectionService/CreateConnection", parent=parent, connection=wanted)
+        await processes.walk_consent(browser, made.authorization.uri)
+        listed = await client.call("AdAccountService/ListAdAccounts", parent=parent)
+    return str(next(each.name for each in listed.ad_accounts if each.currency_code == "USD"))

@@ -24,6 +24,7 @@ from providers.simulators.tiktok_business import SimulatorConfig, create_app
 from socialgateway.v1.engagement_pb2 import EngagementSync
 from socialgateway.v1.engagement_service_pb2 import CreateEngagementSyncRequest
 from tests.chaos import business, processes
+from tests.chaos.forks import Ahead, nursery
 from tests.fixtures.business import fill
 from tests.fixtures.waiting import until
 
@@ -36,22 +37,6 @@ UNDISTURBED = 2 + VIDEOS // 20 + 2 * VIDEOS
 KILLS = 10
 LIMIT = 1.1 * UNDISTURBED
 SECOND = 0.05 * UNDISTURBED
-
-# A gateway whose clock is ahead by the seconds in a file, and which has a thousand times TikTok's quota: at the real
-# one the test would wait for minutes.
-PROGRAM = """
-import sys
-from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
-from gateway import clock
-file, real = Path(sys.argv.pop(1)), clock.now
-clock.now = lambda: real() + timedelta(seconds=float(file.read_text()))
-from providers.tiktok_business import capabilities
-capabilities.QUOTAS = tuple(replace(each, limit=1000 * each.limit) for each in capabilities.QUOTAS)
-from gateway.__main__ import main
-main()
-"""
 
 
 @dataclass
@@ -121,12 +106,10 @@ async def test_a_sync_that_is_killed_ten_times_ends_complete(seed: int, database
     app = create_app(SimulatorConfig(rate_limits=False))
     vendor, deadly = app.state.vendor, Deadly(app)
     fill(vendor, now() - timedelta(days=30), VIDEOS, COMMENTS)
-    ahead = tmp_path / "clock"
-    ahead.write_text("0")
-    async with serve(deadly) as vendor_url:
+    ahead = Ahead(tmp_path / "clock")
+    async with serve(deadly) as vendor_url, nursery(ahead) as forks:
         settings = business.settings(vendor_url, vendor)
-        program = ("-c", PROGRAM, str(ahead))
-        gateway = processes.Gateway(database_url, vendor_url, tmp_path, settings=settings, program=program)
+        gateway = processes.Gateway(database_url, vendor_url, tmp_path, settings=settings, nursery=forks)
         async with processes.running(gateway):
             async with gateway.client() as client:
                 await business.connect(client)
@@ -137,7 +120,7 @@ async def test_a_sync_that_is_killed_ten_times_ends_complete(seed: int, database
             for number in range(1, KILLS + 1):
                 assert -signal.SIGKILL == await gateway.died(240), f"it did not come to the kill {number}"
                 # The lease of the dead process ends.
-                ahead.write_text(str(number * (LEASE + timedelta(seconds=1)).total_seconds()))
+                ahead.be(number * (LEASE + timedelta(seconds=1)))
                 await gateway.start()
             sync, first = await ended(gateway, name), deadly.calls
             videos, comments = await stored(database_url)

@@ -16,8 +16,10 @@ from gateway.domain.ads.audiences import AudiencePlace
 from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import Conflict, DeadlineExceeded, MemberOffsetMismatch
 from storage.audiences import AudienceRow
+from storage.states import AudienceAction
 from tests.fixtures.audiences import AudienceWorld
 
+APPEND = AudienceAction.APPEND
 MEMBER = {IdentifierType.EMAIL: "ab" * 32}
 
 
@@ -39,7 +41,9 @@ async def test_memory_does_not_grow_with_the_members(audiences: AudienceWorld) -
     first = 0
     for count in (2 * PART_MEMBERS, 6 * PART_MEMBERS):
         tracemalloc.start()
-        row = await audience_members.append(domain, UploadSlots(), place, pieces(first, first + count))
+        row = await audience_members.take(
+            domain, UploadSlots(), place, pieces(first, first + count), AudienceAction.APPEND
+        )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         first += count
@@ -57,7 +61,7 @@ async def test_a_broken_stream_keeps_what_was_stored(audiences: AudienceWorld) -
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        await audience_members.append(domain, UploadSlots(), place, broken())
+        await audience_members.take(domain, UploadSlots(), place, broken(), APPEND)
     assert PART_MEMBERS == (await audiences_row(audiences, place)).gathered
 
 
@@ -69,7 +73,7 @@ async def audiences_row(world: AudienceWorld, place: AudiencePlace) -> AudienceR
 async def test_of_two_streams_one_goes_on(audiences: AudienceWorld) -> None:
     """Both begin at the same member: one is kept, the other is told, and nobody is counted twice."""
     domain, place, slots = audiences.world.world.domain, await place_of(audiences), UploadSlots()
-    streams = (audience_members.append(domain, slots, place, pieces(0, 3_000)) for _ in range(2))
+    streams = (audience_members.take(domain, slots, place, pieces(0, 3_000), APPEND) for _ in range(2))
     ended = await asyncio.gather(*streams, return_exceptions=True)
     assert 1 == sum(isinstance(each, Conflict | MemberOffsetMismatch) for each in ended)
     assert 3_000 == (await audiences_row(audiences, place)).gathered
@@ -84,4 +88,4 @@ async def test_a_silent_stream_loses_its_place(audiences: AudienceWorld) -> None
         yield Piece(0, [], finish=False)
 
     with pytest.raises(DeadlineExceeded):
-        await audience_members.append(domain, UploadSlots(idle_seconds=0.01), place, silent())
+        await audience_members.take(domain, UploadSlots(idle_seconds=0.01), place, silent(), APPEND)

@@ -4,6 +4,7 @@ Owns the proofs of `gateway/domain/ads/audience_sending.py`. The vendor is simul
 """
 
 import asyncio
+import tracemalloc
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from gateway.domain.ads import audience_sending
 from gateway.domain.ads.audience_sending import FILE_MEMBERS, LEASE, plan
+from providers.models.audiences import MembersFile
 from providers.simulators.faults import Fault
 from socialgateway.ads.v1.audience_pb2 import Audience
 from storage.audiences import AudiencePartRow
@@ -231,3 +233,29 @@ def test_parts_make_files_of_the_vendors_size(parts: list[int], files: list[int]
     made = plan(rows, 1_000)
     assert files == [sum(part.members for part in each) for each in made]
     assert rows == [part for each in made for part in each]
+
+
+async def test_memory_does_not_grow_with_a_file(audiences: AudienceWorld) -> None:
+    """Twelve times the members take no more memory on their way to the vendor: files are streamed from the store."""
+    world, peaks = audiences.world.world, []
+
+    class Draining(Killing):
+        async def upload(self, access: Any, account: str, file: MembersFile, body: Any) -> str:
+            sizes = [len(piece) async for piece in body()]
+            assert file.size == sum(sizes)
+            return "a/path"
+
+        async def create(self, *args: Any, **kwargs: Any) -> str:
+            return "7000000000000000001"
+
+    providers: Any = world.domain.providers
+    draining: Any = Draining(providers["tiktok"].audiences, "", after=False)
+    providers["tiktok"] = replace(providers["tiktok"], audiences=draining)
+    for parts in (1, 12):
+        name = (await audiences.create()).name
+        await audiences.fill(name, 0, parts * 5_000)
+        tracemalloc.start()
+        await audience_sending.run_due(audiences.world.running())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0] + 1_000_000, peaks

@@ -3,6 +3,7 @@
 import grpc
 import pytest
 from google.rpc import error_details_pb2
+from sqlalchemy import text
 
 from providers.errors import ContentRefused, RateLimited, Unavailable
 from socialgateway.ads.v1 import delivery_pb2
@@ -234,3 +235,21 @@ async def test_a_published_post_becomes_an_ad(advertising: AdsWorld) -> None:
             await advertising.ad(middle.name, creative=wrong)
         assert_reason(caught.value, reason)
     assert 3 == len(advertising.vendor.nodes)
+
+
+async def test_a_restored_database_creates_nothing_that_is_there(advertising: AdsWorld) -> None:
+    """The backup says that it was never sent, and the vendor has it: it is found by its key."""
+    made = await advertising.campaign()
+    unsent = "UPDATE ad_operations SET state = 'INTENT', payload = '{}', sent_time = NULL, due_at = create_time"
+    unknown = "UPDATE ads SET state = 'PREPARING', provider_id = '', operation = (SELECT id FROM ad_operations)"
+    async with advertising.domain.db.transaction() as tx:
+        for statement in (unsent, unknown):
+            await tx.execute(text(statement))
+    await advertising.run_due(1)
+    found = await advertising.get(made.name)
+    assert (State.DELIVERY_STATE_PAUSED, made.provider_campaign_id, 1, False) == (
+        found.state,
+        found.provider_campaign_id,
+        advertising.vendor.made("create"),
+        found.reconciling,
+    )

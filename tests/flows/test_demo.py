@@ -81,6 +81,11 @@ def test_the_demo_publishes_a_video(temporary: Path) -> None:
         facts["answered"].startswith("Yes, from seven to noon."),
     )
     assert re.search(r"[▁▂▃▄▅▆▇█]{2}", facts["views"])
+    campaign = re.findall(r"^  campaign +(\w+)", done.stdout, re.MULTILINE)
+    assert ["PAUSED", "DELIVERING", "NOT_DELIVERING"] == campaign
+    assert facts["refused"].startswith("SPEND_CONFIRMATION_REQUIRED")
+    days = re.findall(r"^  \d{4}-\d\d-\d\d +(\d+\.\d\d) USD .*[▁▂▃▄▅▆▇█]{24}", done.stdout, re.MULTILINE)
+    assert (True, 60) == (len(days) >= 2, sum(map(float, days)))
     assert [] == [command for command in commands.after() if command not in done.stdout]
 
 

@@ -6,8 +6,6 @@ server, which verifies each delivery with the Standard Webhooks library.
 
 import asyncio
 import json
-import os
-import shutil
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -32,6 +30,7 @@ from storage import location_contents, locations, webhook_endpoints
 from storage.fair import FairPlaces
 from storage.states import LocationClaim
 from tests.fixtures.gateway import World, opened
+from tests.fixtures.node import executable
 from tests.fixtures.waiting import until
 from tests.rpc.test_events import listed, named, write
 
@@ -170,7 +169,7 @@ async def test_an_event_is_delivered_signed(
 
 async def test_a_receiver_in_node_verifies_it_too(gateway: World, receiver: Receiver) -> None:
     """The standard's library for Node verifies each delivery, and reads the same payload."""
-    node = executable()
+    node = executable(VERIFIER, INSTALLED)
     made = await create(gateway, receiver)
     await write(gateway, 1)
     await run(gateway)
@@ -188,17 +187,6 @@ async def test_a_receiver_in_node_verifies_it_too(gateway: World, receiver: Rece
 
     assert 0 == process.returncode, err.decode()
     assert json.loads(body) == json.loads(out)
-
-
-def executable() -> str:
-    """Return Node's path; without it or the library the test is skipped, and with CI=true it fails."""
-    found, lock, copied = shutil.which("node"), VERIFIER / "package-lock.json", INSTALLED / "installed.json"
-    if found and copied.exists() and copied.read_bytes() == lock.read_bytes():
-        return found
-    text = "THE WEBHOOK LIBRARY FOR NODE IS NOT INSTALLED and was NOT tested: .ci/node-packages installs it"
-    if os.environ.get("CI") == "true":
-        pytest.fail(text)
-    pytest.skip(text)
 
 
 async def test_only_what_was_asked_for_is_delivered(gateway: World, receiver: Receiver) -> None:

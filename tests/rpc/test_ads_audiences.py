@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
+from providers.simulators.faults import Fault
 from socialgateway.ads.v1.audience_pb2 import Audience
 from socialgateway.ads.v1.audience_service_pb2 import AppendAudienceMembersRequest
 from tests.fixtures.audiences import AudienceWorld, digest, members, stream
@@ -197,3 +198,65 @@ def blobs(world: AudienceWorld) -> Any:
     domain = world.world.world.domain
     world.world.world.clock.advance(10**9)
     return domain.blobs.older("audiences", domain.clock())
+
+
+async def test_one_person_leaves_an_audience(audiences: AudienceWorld) -> None:
+    """Nobody else does, although the vendor takes a thousand at a time; made again it changes nothing."""
+    name = (await audiences.create()).name
+    await audiences.fill(name, 0, 2_000)
+    await audiences.run_due()
+    await audiences.run_due(3_600)
+    leaving = await audiences.remove(name, 17)
+    assert (True, True, 1, Audience.ACTIVE) == (
+        leaving.removing,
+        leaving.sending,
+        leaving.pending_members,
+        leaving.state,
+    )
+    await audiences.run_due()
+    await audiences.run_due(3_600)
+    found = await audiences.get(name)
+
+    [theirs] = audiences.book.audiences.values()
+    assert {digest(number) for number in range(2_000) if number != 17} == theirs.identifiers
+    assert (Audience.ACTIVE, 1_999, 2_000, 0, False) == (
+        found.state,
+        found.size,
+        found.sent_members,
+        found.pending_members,
+        found.removing,
+    )
+    assert ["upload", "create", "upload", "remove"] == [each for each, _, _ in audiences.book.written]
+    await audiences.remove(name, 17, 18)
+    await audiences.run_due()
+    assert 1_998 == len(theirs.members)
+
+
+async def test_a_lost_answer_to_a_removal_is_looked_for(audiences: AudienceWorld) -> None:
+    """Those who leave are told once, and members can be added afterwards."""
+    name = (await audiences.create()).name
+    await audiences.fill(name, 0, 2_000)
+    await audiences.run_due()
+    await audiences.run_due(3_600)
+    audiences.world.vendor.faults.add(Fault(match="audience.update", kind="drop_after"))
+    await audiences.remove(name, 5)
+    await audiences.run_due()
+    await audiences.run_due(3_600)
+    await audiences.fill(name, 2_000, 3_000)
+    await audiences.run_due()
+    await audiences.run_due(3_600)
+    kinds = [each for each, _, _ in audiences.book.written if each != "upload"]
+    [theirs] = audiences.book.audiences.values()
+    assert (["create", "remove", "append"], 2_999) == (kinds, len(theirs.members))
+
+
+async def test_what_cannot_be_removed_is_refused(audiences: AudienceWorld) -> None:
+    """Of an audience that the vendor does not have, while others are added, and of nobody."""
+    name = (await audiences.create()).name
+    await refused(audiences.remove(name, 1), "STATE_FORBIDS")
+    await audiences.fill(name, 0, 1_500)
+    await refused(audiences.remove(name, 1), "STATE_FORBIDS")
+    await audiences.run_due()
+    await refused(audiences.remove(name), "AUDIENCE_TOO_SMALL")
+    await audiences.append(stream(name, members(0, 5), finish=False))
+    await refused(audiences.remove(name, 1), "STATE_FORBIDS")

@@ -13,11 +13,12 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from gateway.domain.ads import launch, sweep
+from gateway.domain.ads import launch, report_tasks, sweep
 from gateway.domain.connections import verify
 from providers.simulators.faults import Fault
 from providers.simulators.tiktok_business import create_app
 from socialgateway.ads.v1 import ad_account_pb2, delivery_pb2
+from socialgateway.ads.v1.ad_report_pb2 import AdReport
 from socialgateway.v1 import connection_pb2, event_pb2
 from socialgateway.v1.connection_service_pb2 import CreateConnectionRequest
 from tests.fixtures.ads import money, request_id
@@ -84,6 +85,7 @@ class Advertiser:
         """Let time pass, and the background do what is due then, with more time going by."""
         self.business.world.clock.advance(span)
         await sweep.run_due(self.business.running())
+        await report_tasks.run_due(self.business.running())
 
 
 @pytest.fixture
@@ -175,6 +177,41 @@ async def test_from_a_campaign_to_its_report(advertiser: Advertiser) -> None:
     spent = row.metrics[0].money
     assert (ad.name, account.currency_code, account.time_zone) == (row.resource, spent.currency_code, report.time_zone)
     assert spent.units + spent.nanos / 1e9 > 0
+
+
+async def test_a_long_report_is_streamed_from_the_vendors_file(advertiser: Advertiser) -> None:
+    """Asked for, made in the background, and read: the ad's name here, its spend as Money, by the day."""
+    await advertiser.connect()
+    account = await advertiser.account()
+    top, group = await advertiser.tree(account)
+    ad = await advertiser.ad(account, group)
+    await advertiser.call("CampaignService/LaunchCampaign", name=top.name, etag=top.etag, include_children=True)
+    await advertiser.later(timedelta(hours=12))
+    await advertiser.call("CampaignService/PauseCampaign", name=top.name)
+    today = advertiser.business.world.clock().date()
+    wanted = {
+        "level": "AD_REPORT_LEVEL_AD",
+        "dimensions": ["AD_DIMENSION_DAY"],
+        "metrics": ["AD_METRIC_SPEND", "AD_METRIC_CONVERSIONS"],
+        "start_date": {"year": today.year - 1, "month": 1, "day": 1},
+        "end_date": {"year": today.year, "month": today.month, "day": today.day},
+        "names": [ad.name],
+    }
+    report = await advertiser.call("AdReportService/CreateAdReport", parent=account.name, ad_report=wanted)
+    for _ in range(3):
+        await advertiser.later(timedelta(minutes=1))
+    done = await advertiser.call("AdReportService/GetAdReport", name=report.name)
+    message = await advertiser.call("AdReportService/StreamAdReport", name=report.name)
+
+    spent = sum(row.metrics[0].money.units + row.metrics[0].money.nanos / 1e9 for row in message.rows)
+    assert (AdReport.SUCCEEDED, account.time_zone, {ad.name}) == (
+        done.state,
+        message.time_zone,
+        {row.resource for row in message.rows},
+    )
+    assert round(float(advertiser.marketing.nodes[ad.provider_ad_id].spent()), 2) == round(spent, 2) > 0
+    assert {1} == {len(row.metrics) for row in message.rows}
+    assert all(row.dimensions[0].value <= today.isoformat() for row in message.rows)
 
 
 async def test_a_rejected_ad_says_why(advertiser: Advertiser) -> None:

@@ -5,7 +5,7 @@ Owns the table; a method without a row here fails the sweeps. Does not know what
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,23 +14,27 @@ from providers.models.ads import (
     AdAccount,
     AdBudget,
     AdGroupSpec,
+    AdMetric,
     AdSpec,
     BudgetKind,
     CampaignSpec,
     ExistingPost,
     IdentityKind,
     IdentityRef,
+    ReportLevel,
+    ReportQuery,
     Spec,
     Targeting,
 )
 from socialgateway.v1 import account_pb2, post_pb2
-from storage import ad_accounts, ads, audiences, engagement_syncs, imports
+from storage import ad_accounts, ad_reports, ads, audiences, engagement_syncs, imports
 from storage.ad_accounts import AdAccountRow
+from storage.ad_reports import AdReportRow
 from storage.ads import AdRow
 from storage.audiences import AudienceRow
 from storage.engagement_syncs import SyncRow
 from storage.imports import ImportRow
-from storage.states import AdLevel, DeliveryState, ImportState, SyncState
+from storage.states import AdLevel, AdReportState, DeliveryState, ImportState, SyncState
 from tests.fixtures.client import METHODS
 from tests.fixtures.consent import query_of
 from tests.fixtures.settings import REDIRECT_URI
@@ -41,6 +45,7 @@ ABSENT = "absent"
 VIDEO_ID = 7602997517160123666
 SYNC_ID = "s1"
 AUDIENCE_ID = "au1"
+REPORT_ID = "re1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,13 @@ async def _advertised(recorded: RecordedGateway, location: str, connection: str)
         await ads.insert(tx, _failed(location, now, AdLevel.AD, AD_SPEC, "c1", "g1", "a1"))
         own: dict[str, Any] = {"location": location, "id": AUDIENCE_ID, "ad_account": "aa1", "display_name": "theirs"}
         await audiences.insert(tx, AudienceRow(**own, create_time=now, update_time=now))
+        await ad_reports.insert(tx, _reported(location, now))
+
+
+def _reported(location: str, now: datetime) -> AdReportRow:
+    query = ReportQuery(ReportLevel.CAMPAIGN, (AdMetric.SPEND,), date(2026, 11, 20), date(2026, 11, 20))
+    own: dict[str, Any] = {"location": location, "id": REPORT_ID, "ad_account": "aa1", "state": AdReportState.FAILED}
+    return AdReportRow(**own, query=specs.dump_query(query), create_time=now, update_time=now)
 
 
 def _failed(location: str, now: datetime, level: AdLevel, spec: Spec, *ids: str) -> AdRow:
@@ -180,6 +192,7 @@ AD_ACCOUNT = f"{PARENT}/adAccounts/{{ad_account}}"
 CAMPAIGN = f"{AD_ACCOUNT}/campaigns/{{campaign}}"
 AD_GROUP = f"{CAMPAIGN}/adGroups/{{ad_group}}"
 AD = f"{AD_GROUP}/ads/{{ad}}"
+AD_REPORT = f"{AD_ACCOUNT}/adReports/{REPORT_ID}"
 AUDIENCE = f"{AD_ACCOUNT}/audiences/{AUDIENCE_ID}"
 NEW_CAMPAIGN = {"display_name": "theirs", "objective": "TRAFFIC"}
 NEW_AD_GROUP = {
@@ -192,12 +205,19 @@ NEW_AD_GROUP = {
 }
 NEW_AD = {"display_name": "theirs", "creative": {"authorization_code": "a-code"}}
 DAY = {"year": 2026, "month": 11, "day": 20}
+REPORTED = {
+    "level": "AD_REPORT_LEVEL_CAMPAIGN",
+    "metrics": ["AD_METRIC_SPEND"],
+    "start_date": DAY,
+    "end_date": DAY,
+}
 VALUES: dict[str, dict[str, Any]] = {
     "AccountService/DeleteAccount": {"name": ACCOUNT},
     "AccountService/GetAccount": {"name": ACCOUNT, "max_staleness": NOW},
     "AccountService/GetCreatorInfo": {"name": f"{ACCOUNT}/creatorInfo", "max_staleness": NOW},
     "AccountService/ListAccounts": {"parent": PARENT},
     "AudienceService/AppendAudienceMembers": {"name": AUDIENCE, "members": [{"email": "ab" * 32}]},
+    "AudienceService/RemoveAudienceMembers": {"name": AUDIENCE, "members": [{"email": "ab" * 32}]},
     "AudienceService/CreateAudience": {"parent": AD_ACCOUNT, "audience": {"display_name": "theirs"}},
     "AudienceService/DeleteAudience": {"name": AUDIENCE},
     "AudienceService/GetAudience": {"name": AUDIENCE},
@@ -212,13 +232,10 @@ VALUES: dict[str, dict[str, Any]] = {
     "AdGroupService/ListAdGroups": {"parent": CAMPAIGN},
     "AdGroupService/PauseAdGroup": {"name": AD_GROUP},
     "AdGroupService/UpdateAdGroup": {"ad_group": {"name": AD_GROUP, "etag": "1", "display_name": "other"}},
-    "AdReportService/QueryAdMetrics": {
-        "parent": AD_ACCOUNT,
-        "level": "AD_REPORT_LEVEL_CAMPAIGN",
-        "metrics": ["AD_METRIC_SPEND"],
-        "start_date": DAY,
-        "end_date": DAY,
-    },
+    "AdReportService/CreateAdReport": {"parent": AD_ACCOUNT, "ad_report": REPORTED},
+    "AdReportService/GetAdReport": {"name": AD_REPORT},
+    "AdReportService/QueryAdMetrics": {"parent": AD_ACCOUNT, **REPORTED},
+    "AdReportService/StreamAdReport": {"name": AD_REPORT},
     "AdService/CreateAd": {"parent": AD_GROUP, "ad": NEW_AD},
     "AdService/DeleteAd": {"name": AD, "etag": "1"},
     "AdService/GetAd": {"name": AD},

@@ -10,6 +10,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
+from socialgateway.ads.v1.audience_service_pb2 import RemoveAudienceMembersRequest
 from storage.database import Transaction
 from storage.schema import metadata
 from tests.fixtures import audiences as fixtures
@@ -76,7 +77,7 @@ async def failures(world: AudienceWorld, name: str, values: list[dict[str, str]]
 
 
 async def test_plain_identifiers_are_nowhere(database_url: str, tmp_path: Path) -> None:
-    """Refused, hashed, spooled, sent: no identifier is in any log, error, row, event, file or vendor's call."""
+    """Refused, hashed, spooled, sent, removed: none is in any log, error, row, event, file or vendor's call."""
     values = list(people())
     needles = spellings(values)
     with logs.capture() as log:
@@ -90,12 +91,19 @@ async def test_plain_identifiers_are_nowhere(database_url: str, tmp_path: Path) 
                 said.append(await rows(tx))
             spooled = files(tmp_path)
             await world.run_due()
+            taken = {digest for each in world.book.files.values() for member in each.members for digest in member}
+            await world.run_due(3_600)
+            leaving = [RemoveAudienceMembersRequest(name=name, members=values[:10], finish=True, hashing=HASHING)]
+            await world.world.api.stream("AudienceService/RemoveAudienceMembers", leaving)
+            spooled += files(tmp_path)
+            await world.run_due()
             async with domain.db.read() as tx:
                 said.append(await rows(tx))
+            left = len(next(iter(world.book.audiences.values())).members)
             sent = [repr(world.book.written), *(repr(each) for each in world.book.files.values())]
             requests = [repr(each) for each in world.world.vendor.requests]
 
-    assert COUNT == len({digest for each in world.book.files.values() for member in each.members for digest in member})
+    assert (COUNT, COUNT - 10) == (len(taken), left)
     assert any(len(each) > 60 * COUNT for each in spooled), "the spool is in none of the files that were searched"
     assert "AppendAudienceMembers" in log.getvalue()
     assert [] == found(needles, log.getvalue(), *said, *spooled, *files(tmp_path), *sent, *requests)

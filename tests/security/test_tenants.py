@@ -146,7 +146,9 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
     # An ad goes with its ad group, a grant of TikTok's is one account, a made-up code is no code and a made-up cursor
     # no cursor, a queued post cannot be retried, one that was called back not changed, a complete upload takes no more
     # bytes, what a post needs stays, a video is no file of posts, an import that failed cannot be finalized, a post
-    # that is not out has no figures, and after a disconnect, which comes first, no comment can be deleted.
+    # that is not out has no figures, a report that failed has no rows, an audience that
+    # the vendor does not have has nobody to remove, and after a disconnect, which comes first, no
+    # comment can be deleted.
     expected = {
         **dict.fromkeys(NETWORKS | UNABLE, "CAPABILITY_MISSING"),
         **dict.fromkeys(UNADVERTISED, "SCOPE_NOT_GRANTED"),
@@ -156,6 +158,8 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
         "PlannerService/CreatePostImport": "MEDIA_INVALID",
         "PlannerService/FinalizePostImport": "STATE_FORBIDS",
         "AdService/DeleteAd": "RESOURCE_NOT_FOUND",
+        "AdReportService/StreamAdReport": "STATE_FORBIDS",
+        "AudienceService/RemoveAudienceMembers": "STATE_FORBIDS",
         "ConnectionService/CompleteConnection": "AUTHORIZATION_DENIED",
         "EngagementService/QueryPostMetrics": "STATE_FORBIDS",
         "ConnectionService/DeleteConnection": "STATE_FORBIDS",

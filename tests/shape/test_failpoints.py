@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePath
 
-from tests.chaos import test_kill_consent, test_kill_photos, test_kill_planner, test_kill_publish, test_kill_side_paths
+from tests.chaos import (
+    test_kill_ads,
+    test_kill_audiences,
+    test_kill_consent,
+    test_kill_photos,
+    test_kill_planner,
+    test_kill_publish,
+    test_kill_side_paths,
+)
 from tests.flows import test_ads_kills
 from tests.shape.source import ROOT, Function, Source, read
 
@@ -91,8 +99,9 @@ def named_for_tokens() -> set[str]:
 def visited() -> set[str]:
     """Return the places at which some test kills a process, or lets an exception stand for its death."""
     sides = [side for group in test_kill_side_paths.GROUPS.values() for side in group]
-    groups = (test_kill_publish, test_kill_photos, test_kill_planner, test_kill_consent, test_ads_kills)
-    places = {place for group in groups for place in group.PLACES} | named_for_tokens()
+    posts = (test_kill_publish, test_kill_photos, test_kill_planner, test_kill_consent)
+    ads = (test_kill_ads, test_kill_audiences, test_ads_kills)
+    places = {place for group in (*posts, *ads) for place in group.PLACES} | named_for_tokens()
     places |= {place for side in sides for place in side.places()}
     steps = [path.step for path in test_kill_side_paths.STEPPED.values()]
     steps += [f"call.{call}" for call in test_kill_side_paths.CALLERS]

@@ -1,4 +1,4 @@
-"""AppendAudienceMembers: members are hashed if need be, gathered into parts, and stored as digests alone.
+"""AppendAudienceMembers, RemoveAudienceMembers: members are hashed if need be, gathered, and stored as digests alone.
 
 Owns that no plain identifier leaves this file, and what remains of a broken stream: what was stored, by its count. A
 part is bounded, so that memory does not grow with the members.
@@ -28,12 +28,13 @@ from gateway.errors import (
     StateForbids,
     StorageFull,
 )
+from gateway.failpoints import reach
 from providers.models.audiences import AudienceLimits
 from storage import audiences
 from storage.audiences import AudiencePartRow, AudienceRow
 from storage.blobs import StoreFull, StoreUnavailable
 from storage.places import tenant
-from storage.states import AudienceState, AudienceStep
+from storage.states import AudienceAction, AudienceState, AudienceStep
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,9 @@ class Piece:
     rules: Rules | None = None
 
 
-async def append(domain: Domain, slots: UploadSlots, place: AudiencePlace, pieces: AsyncIterator[Piece]) -> AudienceRow:
+async def take(
+    domain: Domain, slots: UploadSlots, place: AudiencePlace, pieces: AsyncIterator[Piece], action: AudienceAction
+) -> AudienceRow:
     """Store members up to the piece that finishes, or to the end of the stream, and return the audience as it is then.
 
     Raises storage's NotFound, FieldInvalid, StateForbids, MemberOffsetMismatch, AudienceTooSmall, Conflict,
@@ -72,9 +75,9 @@ async def append(domain: Domain, slots: UploadSlots, place: AudiencePlace, piece
         row = await rules.get(domain, place)
         if first is None:
             return row
-        if _only_repeats_its_end(row, first):
+        if row.action == action and _only_repeats_its_end(row, first):
             return row
-        writer = _Writer(domain, place, await _open(domain, place, row))
+        writer = _Writer(domain, place, await _open(domain, place, row, action))
         piece: Piece | None = first
         while piece is not None:
             await writer.write(piece)
@@ -99,16 +102,20 @@ async def _next(slots: UploadSlots, pieces: AsyncIterator[Piece]) -> Piece | Non
         raise DeadlineExceeded(f"No members came for {slots.idle_seconds:g} seconds.") from None
 
 
-async def _open(domain: Domain, place: AudiencePlace, row: AudienceRow) -> AudienceRow:
+async def _open(domain: Domain, place: AudiencePlace, row: AudienceRow, action: AudienceAction) -> AudienceRow:
     """Return an audience that takes members, which a vendor's takes again once it has those before."""
     accounts.require_reachable(await accounts.get(domain, place.location, place.ad_account))
-    if row.step == AudienceStep.GATHERING:
+    if row.step == AudienceStep.GATHERING and row.action == action:
         return row
-    if row.step != AudienceStep.NONE or row.state not in _REFILLABLE:
-        text = "Members can be added before the first are sent, and when those before have been taken."
+    if action == AudienceAction.REMOVE and not row.provider_id:
+        raise StateForbids(row.state, "The vendor has none of its members yet.", resource=place.name)
+    empty = row.step == AudienceStep.GATHERING and row.provider_id and not row.gathered
+    if not empty and (row.step != AudienceStep.NONE or row.state not in _REFILLABLE):
+        text = "Members can be added before the first are sent, and changed when those before have been taken."
         raise StateForbids(row.state, text, resource=place.name)
+    values = {"step": AudienceStep.GATHERING, "action": action, "gathered": 0, "error": None}
     async with domain.db.transaction() as tx:
-        opened = await audiences.change(tx, row, domain.clock(), step=AudienceStep.GATHERING, gathered=0, error=None)
+        opened = await audiences.change(tx, row, domain.clock(), **values)
     if opened is None:
         raise Conflict(resource=place.name)
     return opened
@@ -141,7 +148,8 @@ class _Writer:
         """Store the rest, and hand the members over to the background; raises AudienceTooSmall."""
         await self.flush()
         domain, row = self._domain, self._row
-        fewest = (await _limits(domain, self._place)).min_rows
+        # A file of those who leave is filled up with nobody.
+        fewest = 1 if row.action == AudienceAction.REMOVE else (await _limits(domain, self._place)).min_rows
         if row.gathered < fewest:
             metadata = {"members": str(row.gathered), "fewest": str(fewest)}
             raise AudienceTooSmall(metadata=metadata, resource=self._place.name)
@@ -153,6 +161,7 @@ class _Writer:
             )
         if done is None:
             raise Conflict(resource=self._place.name)
+        reach("audiences.after-commit.UPLOADING")
         return done
 
     async def flush(self) -> None:
@@ -163,6 +172,7 @@ class _Writer:
         domain, row = self._domain, self._row
         key = f"{PLACE}/{row.location}/{row.id}/{row.gathered}-{domain.new_id()}"
         await self._put(key, data)
+        reach("audiences.before-commit.part")
         part = AudiencePartRow(
             location=row.location, audience=row.id, first=row.gathered, members=members, size=len(data), key=key
         )
@@ -172,6 +182,7 @@ class _Writer:
             await domain.blobs.delete([key])
             raise Conflict("Another stream adds members.", resource=self._place.name)
         self._row = added
+        reach("audiences.after-commit.part")
 
     async def _put(self, key: str, data: bytearray) -> None:
         try:

@@ -19,6 +19,7 @@ from gateway.domain.ads.audiences import Target
 from gateway.domain.concurrency import Superseded, backoff, take_turns
 from gateway.domain.context import Domain
 from gateway.errors import DomainError
+from gateway.failpoints import reach
 from providers.errors import Ambiguous, ContentRefused, ContractBroken, NotFound, ProviderError, UploadGone
 from providers.models.audiences import Audience, MembersAction, MembersFile
 from storage import ad_accounts, audiences
@@ -26,7 +27,7 @@ from storage.audiences import AudienceFileRow, AudiencePartRow, AudienceRow
 from storage.database import DatabaseUnavailable, Transaction
 from storage.errors import NotFound as RowNotFound
 from storage.key_ring import KeyMissing
-from storage.states import AudienceState, AudienceStep
+from storage.states import AudienceAction, AudienceState, AudienceStep
 
 log = structlog.get_logger(__name__)
 
@@ -123,21 +124,36 @@ async def _upload(target: Target, number: int, parts: Sequence[AudiencePartRow])
     """Upload one file, and store its path; if that is lost, the file is uploaded again, which changes nothing."""
     domain, row = target.domain, target.row
 
+    filling = _filling(target, parts)
+
     async def body() -> AsyncIterator[bytes]:
         yield HEADER
         for part in parts:
             async for block in domain.blobs.stream(part.key, 0, part.size):
                 yield block
+        if filling:
+            yield filling
 
     signature = hashlib.md5(usedforsecurity=False)
     async for block in body():
         signature.update(block)
-    file = MembersFile(len(HEADER) + sum(part.size for part in parts), signature.hexdigest())
+    file = MembersFile(len(HEADER) + sum(part.size for part in parts) + len(filling), signature.hexdigest())
     path = await target.facet.upload(target.access, target.account.provider_ad_account_id, file, body)
+    reach("audiences.after-call.upload")
     async with domain.db.transaction() as tx:
         stored = AudienceFileRow(location=row.location, audience=row.id, number=number, path=path)
         await _change(target, tx, due_at=domain.clock(), tries=0, error=None)
         await audiences.add_file(tx, stored)
+
+
+def _filling(target: Target, parts: Sequence[AudiencePartRow]) -> bytes:
+    """Return the rows that make a file of those who leave long enough: digests of nobody, always the same ones."""
+    if target.row.action != AudienceAction.REMOVE:
+        return b""
+    missing = target.facet.limits.min_rows - sum(part.members for part in parts)
+    row, others = target.row, "," * (len(IdentifierType) - 1)
+    keys = (f"nobody|{row.location}|{row.id}|{row.create_time}|{number}" for number in range(missing))
+    return "".join(f"{hashlib.sha256(key.encode()).hexdigest()}{others}\n" for key in keys).encode()
 
 
 async def _submit(target: Target, paths: list[str]) -> None:
@@ -145,12 +161,14 @@ async def _submit(target: Target, paths: list[str]) -> None:
     domain, row, now = target.domain, target.row, target.domain.clock()
     async with domain.db.transaction() as tx:
         row = await _change(target, tx, step=AudienceStep.SUBMITTED, submit_time=now, due_at=now + LEASE)
+    reach("audiences.after-commit.SUBMITTED")
     target = Target(domain, target.account, row, until=now + LATEST)
     try:
         id = await _call(target, paths)
     except ProviderError as error:
         await _submission_failed(target, error)
     else:
+        reach("audiences.after-call.submit")
         await _taken(target, id)
 
 
@@ -158,7 +176,7 @@ async def _call(target: Target, paths: list[str]) -> str:
     row, account = target.row, target.account.provider_ad_account_id
     if not row.provider_id:
         return await target.facet.create(target.access, account, row.display_name, paths, key=key_of(row))
-    await target.facet.change(target.access, account, row.provider_id, MembersAction.APPEND, paths)
+    await target.facet.change(target.access, account, row.provider_id, MembersAction[row.action.name], paths)
     return row.provider_id
 
 
@@ -173,8 +191,9 @@ async def _look(target: Target) -> None:
     submitted = row.submit_time or now
     if row.provider_id:
         found = await target.facet.get(target.access, account, [row.provider_id])
-        appended = [change for each in found for change in each.changes if change.action == MembersAction.APPEND]
-        if any(change.time is not None and change.time >= submitted - CLOCK_SLACK for change in appended):
+        wanted = MembersAction[row.action.name]
+        made = [change for each in found for change in each.changes if change.action == wanted]
+        if any(change.time is not None and change.time >= submitted - CLOCK_SLACK for change in made):
             await _taken(target, row.provider_id)
             return
     else:
@@ -199,13 +218,14 @@ async def _taken(target: Target, provider_id: str) -> None:
             provider_id=provider_id,
             state=AudienceState.BUILDING,
             step=AudienceStep.NONE,
-            sent=row.sent + row.gathered,
+            sent=row.sent + (0 if row.action == AudienceAction.REMOVE else row.gathered),
             gathered=0,
             tries=0,
             error=None,
             due_at=now + BUILDING,
         )
         keys = await audiences.forget_members(tx, row.location, row.id)
+    reach("audiences.after-commit.NONE")
     await domain.blobs.delete(keys)
 
 

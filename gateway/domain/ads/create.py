@@ -226,7 +226,7 @@ async def _failed(write: Write, error: ProviderError | DomainError) -> AdRow:
 
 
 async def resume(write: Write) -> None:
-    """Go on with a creation whose caller is gone: send what was never sent, look for what was.
+    """Go on with a creation whose caller is gone: look for it, and send what was never sent.
 
     Raises ProviderError and GatewayUnavailable if that is to be tried again later.
     """
@@ -236,7 +236,9 @@ async def resume(write: Write) -> None:
     try:
         ready = await _ready(write)
         if ready is not None:
-            await _send_later(ready)
+            # A database that was restored from a backup does not know what was sent since.
+            known = await _find(ready) is not None
+            await (_look_now(ready, None) if known else _send_later(ready))
     except (ProviderError, DomainError) as error:
         if is_temporary(error):
             raise

@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from providers.models import ads as models
-from providers.models.ads import AdAccount, AdGroupSpec, AdSpec, CampaignSpec, Spec
+from providers.models.ads import AdAccount, AdGroupSpec, AdSpec, CampaignSpec, ReportQuery, Spec
 from storage.states import AdLevel, DeliveryState
 
 _ACCOUNT = TypeAdapter(AdAccount)
+_QUERY = TypeAdapter(ReportQuery)
 _SPECS: dict[AdLevel, TypeAdapter[Any]] = {
     AdLevel.CAMPAIGN: TypeAdapter(CampaignSpec),
     AdLevel.AD_GROUP: TypeAdapter(AdGroupSpec),
@@ -39,6 +40,17 @@ def dump_account(account: AdAccount) -> dict[str, Any]:
 def load_account(stored: dict[str, Any]) -> AdAccount:
     """Return a stored ad account as providers know it."""
     return _ACCOUNT.validate_python(stored)
+
+
+def dump_query(query: ReportQuery) -> dict[str, Any]:
+    """Return what a report is to be of as it is stored."""
+    dumped: dict[str, Any] = _QUERY.dump_python(query, mode="json")
+    return dumped
+
+
+def load_query(stored: dict[str, Any]) -> ReportQuery:
+    """Return what a stored report is of."""
+    return _QUERY.validate_python(stored)
 
 
 def vendor_level(level: AdLevel) -> models.AdLevel:

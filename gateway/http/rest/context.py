@@ -4,6 +4,7 @@ Owns reading the one request and remembering how the call ended. Does not know J
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
@@ -30,8 +31,19 @@ class MethodDetails(NamedTuple):
 class HttpContext:
     """The context of one call; `status` is set once the call has failed."""
 
-    def __init__(self, metadata: Iterable[tuple[str, str]], peer: str, read: Read, write: Write | None = None) -> None:
-        """Read the request with `read`, and send the responses of a stream with `write`."""
+    def __init__(
+        self,
+        metadata: Iterable[tuple[str, str]],
+        peer: str,
+        read: Read,
+        write: Write | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> None:
+        """Read the request with `read`, and send the responses of a stream with `write`; `seconds` is the client's
+        deadline, None if it has set none.
+        """
+        self._ends = None if seconds is None else time.monotonic() + seconds
         self.status: status_pb2.Status | None = None
         self.read = read
         self.write = write
@@ -47,8 +59,8 @@ class HttpContext:
         return self._peer
 
     def time_remaining(self) -> float | None:
-        """Return None: HTTP has no deadlines, so that the gateway's own applies."""
-        return None
+        """Return how many seconds are left; None without a deadline, so that the gateway's own applies."""
+        return None if self._ends is None else self._ends - time.monotonic()
 
     def set_trailing_metadata(self, metadata: Any) -> None:
         """Do nothing: the request id is a header of every response."""

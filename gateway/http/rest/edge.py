@@ -37,15 +37,17 @@ START = "start_cursor"
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What can be called: the pipeline, and the bindings of its services."""
+    """What can be called: the pipeline, the descriptors of its services, and their bindings."""
 
     pipeline: CallPipeline
+    services: tuple[Any, ...]
     bindings: tuple[Binding, ...]
 
     @classmethod
     def of(cls, pipeline: CallPipeline, services: Iterable[Any]) -> "Calls":
         """Serve what is annotated in these services' descriptors."""
-        return cls(pipeline, bindings.bindings(services))
+        services = tuple(services)
+        return cls(pipeline, services, bindings.bindings(services))
 
 
 class RestEdge:
@@ -59,8 +61,7 @@ class RestEdge:
         """Answer one request."""
         calls, request = self._calls(), Request(scope, receive)
         if calls is None:
-            response = answers.plain_response(code_pb2.UNAVAILABLE, 503, STARTING, {"retry-after": "1"})
-            return await response(scope, receive, send)
+            return await starting()(scope, receive, send)
         if bodies.upload_of(scope):
             return await _until_gone(_answer_upload(calls, request, send))
         # Not of the URL, in which an encoded question mark would end the path.
@@ -71,6 +72,11 @@ class RestEdge:
         if binding.method.server_streaming:
             return await _stream(calls, request, send, binding, variables)
         await _until_gone(_answer(calls, request, send, binding, variables))
+
+
+def starting() -> Response:
+    """Return the response while there is nothing to call yet."""
+    return answers.plain_response(code_pb2.UNAVAILABLE, 503, STARTING, {"retry-after": "1"})
 
 
 async def describe(request: Request) -> Response:

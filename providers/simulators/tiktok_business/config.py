@@ -50,6 +50,8 @@ class SimulatorConfig(config.SimulatorConfig):
     # How long the review of an ad takes, and until an uploaded video can be used.
     review_seconds: float = 3_600
     transcoding_seconds: float = 60
+    # How long the file of a long report takes.
+    report_seconds: float = 60
     # What one ad that is shown spends in an hour, in its account's currency.
     spend_per_hour: float = 1.5
     # Whether campaigns are created switched on whatever is asked for, as was documented for apps without an allowlist.

@@ -3,7 +3,8 @@
 Owns the scope check before a call and the codes' meaning; HTTP is in the client.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from providers.errors import ContentRefused, ScopeNotGranted
@@ -31,6 +32,16 @@ class Calls:
         """Make a read. Raises ScopeNotGranted before any call."""
         await _require(access, scope)
         return await self.client.get(access, path, {"advertiser_id": account_id, **query}, ADVERTISER_CODES)
+
+    @asynccontextmanager
+    async def download(
+        self, access: Access, path: str, account_id: str, query: Mapping[str, Any], *, scope: str
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Make a read whose answer is a file, and yield its bytes. Raises ScopeNotGranted before any call."""
+        await _require(access, scope)
+        asked = {"advertiser_id": account_id, **query}
+        async with self.client.download(access, path, asked, ADVERTISER_CODES) as pieces:
+            yield pieces
 
     async def write(
         self,

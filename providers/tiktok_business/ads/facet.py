@@ -26,10 +26,12 @@ from providers.models.ads import (
     PostAuthorization,
     ReportPage,
     ReportQuery,
+    ReportRow,
+    ReportTask,
     Spec,
     Switch,
 )
-from providers.tiktok_business.ads import accounts, compare, identities, media, reports, rules, sharing
+from providers.tiktok_business.ads import accounts, compare, identities, media, report_tasks, reports, rules, sharing
 from providers.tiktok_business.ads.calls import Calls
 from providers.tiktok_business.ads.changes import Changes
 from providers.tiktok_business.ads.regions import Regions
@@ -131,6 +133,22 @@ class MarketingAds:
     ) -> ReportPage:
         """Read one page of a report; see the interface."""
         return await reports.report(self._calls, access, account_id, query, cursor=cursor, limit=limit)
+
+    def check_long_report(self, query: ReportQuery) -> None:
+        """Refuse what a long report cannot have; see the interface."""
+        report_tasks.check(query)
+
+    async def request_report(self, access: Access, account_id: str, query: ReportQuery) -> str:
+        """Let TikTok make a long report; see the interface."""
+        return await report_tasks.create(self._calls, access, account_id, query)
+
+    async def report_task(self, access: Access, account_id: str, id: str) -> ReportTask:
+        """Return how far a long report is; see the interface."""
+        return await report_tasks.read(self._calls, access, account_id, id)
+
+    def report_rows(self, access: Access, account_id: str, id: str, query: ReportQuery) -> AsyncIterator[ReportRow]:
+        """Yield the rows of a long report; see the interface."""
+        return report_tasks.rows(self._calls, access, account_id, id, query)
 
 
 def _settled(spec: Spec, before: Spec | None) -> Spec:

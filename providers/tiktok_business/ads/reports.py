@@ -90,6 +90,14 @@ async def report(
 
 def check(query: ReportQuery) -> None:
     """Raise OptionUnsupported for what the report does not have; no call."""
+    check_combination(query)
+    times = [each for each in query.dimensions if each in TIMES]
+    if (wrong := _span_error(query, times)) is not None:
+        raise wrong
+
+
+def check_combination(query: ReportQuery) -> None:
+    """Raise OptionUnsupported for what no report has, whatever its span."""
     times = [each for each in query.dimensions if each in TIMES]
     others = [each for each in query.dimensions if each in AUDIENCE]
     if not query.metrics:
@@ -100,8 +108,6 @@ def check(query: ReportQuery) -> None:
         raise unsupported("end", "A span of days has a start and an end.")
     if len(query.ids) > MAX_IDS:
         raise unsupported("ids", f"A report is of {MAX_IDS} nodes at most.")
-    if (wrong := _span_error(query, times)) is not None:
-        raise wrong
 
 
 def _span_error(query: ReportQuery, times: list[ReportDimension]) -> OptionUnsupported | None:
@@ -152,11 +158,11 @@ def _read(row: Mapping[str, Any], query: ReportQuery) -> ReportRow:
     return ReportRow(
         id=values.identifier(dimensions.get(LEVELS[query.level][1])),
         metrics={each: words.money(metrics, METRICS[each]) for each in query.metrics},
-        dimensions={each: _dimension(each, dimensions.get(names[each])) for each in query.dimensions},
+        dimensions={each: dimension_text(each, dimensions.get(names[each])) for each in query.dimensions},
     )
 
 
-def _dimension(dimension: ReportDimension, value: object) -> str:
+def dimension_text(dimension: ReportDimension, value: object) -> str:
     """Return a dimension as text; a day comes with a time of midnight, an hour with minutes and seconds."""
     text = value if isinstance(value, str) else values.identifier(value)
     if dimension is ReportDimension.DAY:

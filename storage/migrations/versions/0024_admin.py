@@ -1,6 +1,6 @@
 """admin: agencies that are suspended or deleted, keys that are rotated, and the jobs of operators
 
-Owns the step from 0022. A version before it goes on using the keys of a suspended agency, refuses the former secret of
+Owns the step from 0023. A version before it goes on using the keys of a suspended agency, refuses the former secret of
 a rotated key, and leaves the jobs alone.
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 

@@ -5,6 +5,7 @@ Owns the contract of `providers/interface/ads.py`.
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -25,6 +26,7 @@ from providers.models.ads import (
     DeliveryState,
     ReportLevel,
     ReportQuery,
+    ReportTaskState,
     Switch,
 )
 from tests.providers import faking
@@ -334,6 +336,28 @@ async def test_reports_add_up(harness: Any) -> None:
     totals = {await total(level) for level in ReportLevel}
     assert 1 == len(totals)
     assert totals.pop() > 0
+
+
+@needs(Capability.ADS, Power.MONEY)
+async def test_a_long_report_has_the_rows_of_a_short_one(harness: Any) -> None:
+    """It is RUNNING, then SUCCEEDED, and its file can be read more than once."""
+    access = await harness.access()
+    account, ads = await harness.ad_account(access), harness.provider.ads
+    await harness.spend(access, account, hours=5)
+    today = harness.sandbox.vendor.now().date()
+    query = ReportQuery(
+        ReportLevel.AD, (AdMetric.SPEND, AdMetric.CONVERSIONS), today - timedelta(days=2), today + timedelta(days=1)
+    )
+    short = (await ads.report(access, account.id, query)).rows
+
+    id = await ads.request_report(access, account.id, query)
+    begun = (await ads.report_task(access, account.id, id)).state
+    harness.make_report()
+    done = (await ads.report_task(access, account.id, id)).state
+    long = [[row async for row in ads.report_rows(access, account.id, id, query)] for _ in range(2)]
+
+    assert (ReportTaskState.RUNNING, ReportTaskState.SUCCEEDED) == (begun, done)
+    assert [list(short)] * 2 == long
 
 
 @needs(Capability.ADS, Power.MONEY)

@@ -100,6 +100,10 @@ class Advertising(Harness):
         """Let time pass until the members of audiences are matched."""
         self.sandbox.vendor.advance_clock(self.sandbox.vendor.config.matching_seconds)
 
+    def make_report(self) -> None:
+        """Let time pass until a long report is made."""
+        self.sandbox.vendor.advance_clock(self.sandbox.vendor.config.report_seconds)
+
     def count(self) -> int:
         """Return how many nodes were ever created."""
         return len(self.marketing.created)

@@ -44,7 +44,7 @@ from providers.models.ads import (
     Targeting,
     UploadedVideo,
 )
-from providers.tiktok_business.ads import ad_group_rules, rules, words
+from providers.tiktok_business.ads import ad_group_rules, report_tasks, rules, words
 from providers.tiktok_business.ads.facet import MarketingAds
 from providers.tiktok_business.ads.reports import AUDIENCE, METRICS, TIMES
 from tests.fixtures import reference
@@ -156,6 +156,13 @@ CALLS: dict[str, Call] = {
     "report of an audience": lambda it, who: it.report(
         who, ACCOUNT.id, replace(REPORT, dimensions=(ReportDimension.AGE, ReportDimension.GENDER), start=None, end=None)
     ),
+    "long report": lambda it, who: it.request_report(who, ACCOUNT.id, REPORT),
+    "long report of an audience": lambda it, who: it.request_report(
+        who,
+        ACCOUNT.id,
+        replace(REPORT, metrics=(AdMetric.SPEND,), dimensions=(ReportDimension.DAY, ReportDimension.COUNTRY)),
+    ),
+    "state of a long report": lambda it, who: it.report_task(who, ACCOUNT.id, "25"),
 }
 # Calls that the SDK does not have; they are in the page about it.
 ONLY_IN_THE_PAGE = {
@@ -185,6 +192,8 @@ def answer(request: httpx.Request) -> httpx.Response:
         "/campaign/create/": {"campaign_id": "21"},
         "/adgroup/create/": {"adgroup_id": "22"},
         "/ad/create/": {"ad_ids": ["23"]},
+        "/report/task/create/": {"task_id": "25"},
+        "/report/task/check/": {"status": "QUEUING"},
         "/ad/get/": {"list": [REJECTED]},
         "/adgroup/get/": {"list": [{**REJECTED, "secondary_status": "ADGROUP_STATUS_AUDIT_DENY"}]},
     }
@@ -334,6 +343,8 @@ def test_every_word_of_a_report_is_documented() -> None:
     page = reference.text("tiktok-business.md").partition("### 2.11 Reports")[2].partition("### 2.12")[0]
     names = set(re.findall(r"[a-z][a-z0-9_]+", page))
     assert set() == {*METRICS.values(), *TIMES.values(), *AUDIENCE.values()} - names
+    assert set() == {*report_tasks.STATES} - set(re.findall(r"[A-Z]+", page))
+    assert report_tasks.DOWNLOAD in page
 
 
 def test_every_status_is_understood() -> None:

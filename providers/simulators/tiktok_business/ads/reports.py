@@ -38,20 +38,26 @@ async def integrated(request: Request) -> Response:
     """Return one page of a report."""
     values, vendor = dict(request.query_params), vendor_of(request)
     advertiser = advertiser_of(request, "report.get", "44", values)
+    rows = rows_of(vendor.marketing.of_level("ad", advertiser.advertiser_id), advertiser, values, MOST_DAYS)
+    page, info = paged(values, rows)
+    return envelope(vendor, {"list": page, "page_info": info})
+
+
+def rows_of(
+    ads: Iterable[SimNode], advertiser: SimAdvertiser, values: Values, most_days: Mapping[str, int]
+) -> list[dict[str, dict[str, str]]]:
+    """Return all rows of a report of ads; `most_days` is how long its span may be. Raise VendorError."""
     kind = choice(values, "report_type", ("BASIC", "AUDIENCE"))
     level = LEVELS[choice(values, "data_level", tuple(LEVELS))]
     dimensions = _dimensions(values, level, kind)
     metrics = json_list(values, "metrics", ["spend", "impressions"])
-    span = _span(values, next((each for each in dimensions if each in TIMES), ""))
+    span = _span(values, most_days[next((each for each in dimensions if each in TIMES), "")])
     wanted = _filters(values)
-    ads = [each for each in vendor.marketing.of_level("ad", advertiser.advertiser_id) if _is_wanted(each, wanted)]
-    sums = _sums(advertiser, ads, level, dimensions, span)
-    rows = [
+    sums = _sums(advertiser, [each for each in ads if _is_wanted(each, wanted)], level, dimensions, span)
+    return [
         {"dimensions": dict(zip(dimensions, key, strict=True)), "metrics": _metrics(cost, metrics)}
         for key, cost in sorted(sums.items())
     ]
-    page, info = paged(values, rows)
-    return envelope(vendor, {"list": page, "page_info": info})
 
 
 def _dimensions(values: Values, level: str, kind: str) -> list[str]:
@@ -64,15 +70,15 @@ def _dimensions(values: Values, level: str, kind: str) -> list[str]:
     return found
 
 
-def _span(values: Values, time: str) -> tuple[date, date]:
+def _span(values: Values, most_days: int) -> tuple[date, date]:
     if values.get("query_lifetime") == "true":
         return date.min, date.max
     try:
         start, end = (datetime.strptime(values[name], "%Y-%m-%d").date() for name in ("start_date", "end_date"))  # noqa: DTZ007
     except (KeyError, ValueError):
         raise VendorError(40002, "start_date: Not a valid date.") from None
-    if not start <= end or (end - start) // timedelta(days=1) >= MOST_DAYS[time]:
-        raise VendorError(40002, f"end_date: at most {MOST_DAYS[time]} days")
+    if not start <= end or (end - start) // timedelta(days=1) >= most_days:
+        raise VendorError(40002, f"end_date: at most {most_days} days")
     return start, end
 
 

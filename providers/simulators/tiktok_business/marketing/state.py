@@ -48,6 +48,18 @@ class SimSparkCode:
     authorized: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class SimReport:
+    """A long report with its rows, which are those of the time when it was asked for."""
+
+    task_id: str
+    advertiser_id: str
+    created: datetime
+    translated: bool
+    columns: list[str]
+    rows: list[dict[str, dict[str, str]]]
+
+
 class Marketing:
     """The state of the Marketing API."""
 
@@ -59,6 +71,9 @@ class Marketing:
         self.nodes: dict[str, SimNode] = {}
         self.requests: dict[tuple[str, str, str], str] = {}
         self.spark_codes: dict[str, SimSparkCode] = {}
+        self.reports: dict[str, SimReport] = {}
+        # Why long reports fail; empty: they succeed.
+        self.report_failure = ""
         self.identities = {
             each: [
                 SimIdentity(identity_id=f"id-user-{each[-1]}", identity_type="TT_USER", display_name="Sim Pâtisserie"),

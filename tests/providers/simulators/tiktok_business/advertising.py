@@ -56,6 +56,13 @@ class Advertiser:
         """Return the envelope of a GET."""
         return await self.world.get(path, **{"token": self.token, "advertiser_id": ACCOUNT, **query})
 
+    async def download(self, path: str, **query: str) -> str:
+        """Return the text of a GET whose answer is a file."""
+        asked = {"advertiser_id": ACCOUNT, **query}
+        answer = await self.world.http.get(f"{BASE}{path}", params=asked, headers={"access-token": self.token})
+        assert answer.headers["content-type"].startswith("text/csv"), answer.text
+        return answer.text
+
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """Return the envelope of a POST with a JSON body."""
         return await self.world.post(path, **{"token": self.token, "advertiser_id": ACCOUNT, **body})

@@ -1,6 +1,6 @@
 """Reports that add up: by level, by day and hour of the account's own time zone, by audience.
 
-Owns: /report/integrated/get/ of the simulator.
+Owns: /report/integrated/get/ and /report/task/ of the simulator.
 """
 
 from decimal import Decimal
@@ -111,3 +111,67 @@ async def test_a_wrong_report_is_refused(world: World, wrong: dict[str, Any]) ->
     """Words that are none, dimensions that do not go together, and spans that are too long: 40002."""
     asked = {**SPAN, "data_level": "AUCTION_AD", "dimensions": ["ad_id"], **wrong}
     assert 40002 == (await Advertiser(world).get("/report/integrated/get/", **asked))["code"]
+
+
+LONG = {"report_type": "BASIC", "data_level": "AUCTION_AD", "start_date": "2026-01-01", "end_date": "2026-12-31"}
+
+
+async def begun(advertiser: Advertiser, **more: Any) -> str:
+    """Begin a long report, and return the id of its task."""
+    asked = {**LONG, "dimensions": ["ad_id", "stat_time_day"], "metrics": ["spend", "clicks"], **more}
+    answer = await advertiser.post("/report/task/create/", **asked)
+    assert answer["code"] == 0, answer
+    return str(answer["data"]["task_id"])
+
+
+async def status(advertiser: Advertiser, id: str) -> dict[str, Any]:
+    """Return how far a task is."""
+    found: dict[str, Any] = (await advertiser.get("/report/task/check/", task_id=id))["data"]
+    return found
+
+
+async def test_a_long_report_has_the_rows_of_its_time(world: World) -> None:
+    """QUEUING, PROCESSING, SUCCESS; then a file of CSV, with titles as they were asked for, of a year by the day."""
+    advertiser = await spent(world)
+    ids = [await begun(advertiser, enable_report_title_translation=each) for each in (False, True)]
+    told = [(await status(advertiser, ids[0]))["status"]]
+    for _ in range(2):
+        world.vendor.advance_clock(world.vendor.config.report_seconds / 2)
+        told.append((await status(advertiser, ids[0]))["status"])
+    files = [(await advertiser.download("/report/task/download/", task_id=id)).splitlines() for id in ids]
+
+    assert ["QUEUING", "PROCESSING", "SUCCESS"] == told
+    assert ["ad_id,stat_time_day,spend,clicks", "Ad ID,Stat Time Day,Spend,Clicks"] == [each[0] for each in files]
+    short = await rows(advertiser, **SPAN, data_level="AUCTION_AD", dimensions=["ad_id", "stat_time_day"])
+    assert len(short) == len(files[0]) - 1
+    assert total(short) == sum(Decimal(line.split(",")[2]) for line in files[0][1:])
+
+
+async def test_a_long_report_fails_and_is_forgotten(world: World) -> None:
+    """A failure has its reason, no file comes before the end, and after 30 days there is none."""
+    advertiser = await spent(world)
+    world.vendor.marketing.report_failure = "too much"
+    id = await begun(advertiser)
+    early = await advertiser.get("/report/task/download/", task_id=id)
+    world.vendor.advance_clock(3_600)
+    assert {"status": "FAILED", "message": "too much"} == await status(advertiser, id)
+    world.vendor.advance_clock(30 * 24 * 3_600)
+    late = await advertiser.get("/report/task/check/", task_id=id)
+    assert (40002, 40007) == (early["code"], late["code"])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"report_type": "AUDIENCE", "dimensions": ["ad_id", "age"], "metrics": ["reach"]},
+        {"output_format": "JSON"},
+        {"filtering": [{"field_name": "ad_status", "filter_type": "IN", "filter_value": '["STATUS_ALL"]'}]},
+        {"end_date": "2025-01-01"},
+        {"dimensions": ["stat_time_day"]},
+        {"data_level": "AUCTION"},
+    ],
+)
+async def test_a_wrong_long_report_is_refused(world: World, wrong: dict[str, Any]) -> None:
+    """What only short reports have, and what none has: 40002."""
+    asked = {**LONG, "dimensions": ["ad_id"], "metrics": ["spend"], **wrong}
+    assert 40002 == (await Advertiser(world).post("/report/task/create/", **asked))["code"]

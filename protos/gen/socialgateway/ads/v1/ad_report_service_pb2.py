@@ -24,10 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.type import date_pb2 as google_dot_type_dot_date__pb2
-from google.type import money_pb2 as google_dot_type_dot_money__pb2
+from socialgateway.ads.v1 import ad_report_pb2 as socialgateway_dot_ads_dot_v1_dot_ad__report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,socialgateway/ads/v1/ad_report_service.proto\x12\x14socialgateway.ads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\x1a\x17google/type/money.proto\"\xfb\x02\n\x15QueryAdMetricsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x38\n\x05level\x18\x02 \x01(\x0e\x32#.socialgateway.ads.v1.AdReportLevelB\x04\xe2\x41\x01\x02\x12;\n\ndimensions\x18\x03 \x03(\x0e\x32!.socialgateway.ads.v1.AdDimensionB\x04\xe2\x41\x01\x01\x12\x35\n\x07metrics\x18\x04 \x03(\x0e\x32\x1e.socialgateway.ads.v1.AdMetricB\x04\xe2\x41\x01\x02\x12+\n\nstart_date\x18\x05 \x01(\x0b\x32\x11.google.type.DateB\x04\xe2\x41\x01\x02\x12)\n\x08\x65nd_date\x18\x06 \x01(\x0b\x32\x11.google.type.DateB\x04\xe2\x41\x01\x02\x12\x13\n\x05names\x18\x07 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\t \x01(\tB\x04\xe2\x41\x01\x01\"u\n\x16QueryAdMetricsResponse\x12/\n\x04rows\x18\x01 \x03(\x0b\x32!.socialgateway.ads.v1.AdMetricRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"\xbe\x01\n\x0b\x41\x64MetricRow\x12\x19\n\x0bprovider_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x16\n\x08resource\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12@\n\ndimensions\x18\x03 \x03(\x0b\x32&.socialgateway.ads.v1.AdDimensionValueB\x04\xe2\x41\x01\x03\x12:\n\x07metrics\x18\x04 \x03(\x0b\x32#.socialgateway.ads.v1.AdMetricValueB\x04\xe2\x41\x01\x03\"c\n\x10\x41\x64\x44imensionValue\x12:\n\tdimension\x18\x01 \x01(\x0e\x32!.socialgateway.ads.v1.AdDimensionB\x04\xe2\x41\x01\x03\x12\x13\n\x05value\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\"\x91\x01\n\rAdMetricValue\x12\x34\n\x06metric\x18\x01 \x01(\x0e\x32\x1e.socialgateway.ads.v1.AdMetricB\x04\xe2\x41\x01\x03\x12\x16\n\x06number\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x00\x12)\n\x05money\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x03H\x00\x42\x07\n\x05value*\xa1\x01\n\rAdReportLevel\x12\x1f\n\x1b\x41\x44_REPORT_LEVEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41\x44_REPORT_LEVEL_ACCOUNT\x10\x01\x12\x1c\n\x18\x41\x44_REPORT_LEVEL_CAMPAIGN\x10\x02\x12\x1c\n\x18\x41\x44_REPORT_LEVEL_AD_GROUP\x10\x03\x12\x16\n\x12\x41\x44_REPORT_LEVEL_AD\x10\x04*\x8e\x02\n\x0b\x41\x64\x44imension\x12\x1c\n\x18\x41\x44_DIMENSION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41\x44_DIMENSION_DAY\x10\x01\x12\x15\n\x11\x41\x44_DIMENSION_HOUR\x10\x02\x12\x18\n\x14\x41\x44_DIMENSION_COUNTRY\x10\x03\x12\x14\n\x10\x41\x44_DIMENSION_AGE\x10\x04\x12\x17\n\x13\x41\x44_DIMENSION_GENDER\x10\x05\x12\x19\n\x15\x41\x44_DIMENSION_LANGUAGE\x10\x06\x12\x19\n\x15\x41\x44_DIMENSION_PLATFORM\x10\x07\x12\x1a\n\x16\x41\x44_DIMENSION_PLACEMENT\x10\x08\x12\x19\n\x15\x41\x44_DIMENSION_INTEREST\x10\t*\xf1\x06\n\x08\x41\x64Metric\x12\x19\n\x15\x41\x44_METRIC_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x41\x44_METRIC_SPEND\x10\x01\x12\x19\n\x15\x41\x44_METRIC_IMPRESSIONS\x10\x02\x12\x13\n\x0f\x41\x44_METRIC_REACH\x10\x03\x12\x17\n\x13\x41\x44_METRIC_FREQUENCY\x10\x04\x12\x14\n\x10\x41\x44_METRIC_CLICKS\x10\x05\x12\x18\n\x14\x41\x44_METRIC_CLICK_RATE\x10\x06\x12\x1c\n\x18\x41\x44_METRIC_COST_PER_CLICK\x10\x07\x12+\n\'AD_METRIC_COST_PER_THOUSAND_IMPRESSIONS\x10\x08\x12\'\n#AD_METRIC_COST_PER_THOUSAND_REACHED\x10\t\x12\x19\n\x15\x41\x44_METRIC_CONVERSIONS\x10\n\x12\x1d\n\x19\x41\x44_METRIC_CONVERSION_RATE\x10\x0b\x12!\n\x1d\x41\x44_METRIC_COST_PER_CONVERSION\x10\x0c\x12\x15\n\x11\x41\x44_METRIC_RESULTS\x10\r\x12\x19\n\x15\x41\x44_METRIC_RESULT_RATE\x10\x0e\x12\x1d\n\x19\x41\x44_METRIC_COST_PER_RESULT\x10\x0f\x12\x19\n\x15\x41\x44_METRIC_VIDEO_PLAYS\x10\x10\x12%\n!AD_METRIC_VIDEO_WATCHED_2_SECONDS\x10\x11\x12%\n!AD_METRIC_VIDEO_WATCHED_6_SECONDS\x10\x12\x12&\n\"AD_METRIC_VIDEO_WATCHED_25_PERCENT\x10\x13\x12&\n\"AD_METRIC_VIDEO_WATCHED_50_PERCENT\x10\x14\x12&\n\"AD_METRIC_VIDEO_WATCHED_75_PERCENT\x10\x15\x12\x1d\n\x19\x41\x44_METRIC_VIDEO_COMPLETED\x10\x16\x12\"\n\x1e\x41\x44_METRIC_AVERAGE_PLAY_SECONDS\x10\x17\x12\x13\n\x0f\x41\x44_METRIC_LIKES\x10\x18\x12\x16\n\x12\x41\x44_METRIC_COMMENTS\x10\x19\x12\x14\n\x10\x41\x44_METRIC_SHARES\x10\x1a\x12\x15\n\x11\x41\x44_METRIC_FOLLOWS\x10\x1b\x12\x1c\n\x18\x41\x44_METRIC_PROFILE_VISITS\x10\x1c\x32\x83\x01\n\x0f\x41\x64ReportService\x12p\n\x0eQueryAdMetrics\x12+.socialgateway.ads.v1.QueryAdMetricsRequest\x1a,.socialgateway.ads.v1.QueryAdMetricsResponse\"\x03\x90\x02\x01\x42\xf4\x01\n\x18\x64\x65v.socialgateway.ads.v1B\x14\x41\x64ReportServiceProtoP\x01Z<socialgateway.dev/go/socialgateway/ads/v1;socialgatewayadsv1\xa2\x02\x05SGWAD\xaa\x02\x14SocialGateway.Ads.V1\xba\x02\x12SocialGatewayAdsV1\xca\x02\x14SocialGateway\\Ads\\V1\xe2\x02\x1dSocialGateway\\Ads\\V1\\Metadata\xea\x02\x16SocialGateway::Ads::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,socialgateway/ads/v1/ad_report_service.proto\x12\x14socialgateway.ads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16google/type/date.proto\x1a$socialgateway/ads/v1/ad_report.proto\"\xfb\x02\n\x15QueryAdMetricsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x38\n\x05level\x18\x02 \x01(\x0e\x32#.socialgateway.ads.v1.AdReportLevelB\x04\xe2\x41\x01\x02\x12;\n\ndimensions\x18\x03 \x03(\x0e\x32!.socialgateway.ads.v1.AdDimensionB\x04\xe2\x41\x01\x01\x12\x35\n\x07metrics\x18\x04 \x03(\x0e\x32\x1e.socialgateway.ads.v1.AdMetricB\x04\xe2\x41\x01\x02\x12+\n\nstart_date\x18\x05 \x01(\x0b\x32\x11.google.type.DateB\x04\xe2\x41\x01\x02\x12)\n\x08\x65nd_date\x18\x06 \x01(\x0b\x32\x11.google.type.DateB\x04\xe2\x41\x01\x02\x12\x13\n\x05names\x18\x07 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tpage_size\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\t \x01(\tB\x04\xe2\x41\x01\x01\"u\n\x16QueryAdMetricsResponse\x12/\n\x04rows\x18\x01 \x03(\x0b\x32!.socialgateway.ads.v1.AdMetricRow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttime_zone\x18\x03 \x01(\t\"\x80\x01\n\x15\x43reateAdReportRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x37\n\tad_report\x18\x02 \x01(\x0b\x32\x1e.socialgateway.ads.v1.AdReportB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12GetAdReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"+\n\x15StreamAdReportRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\\\n\x16StreamAdReportResponse\x12/\n\x04rows\x18\x01 \x03(\x0b\x32!.socialgateway.ads.v1.AdMetricRow\x12\x11\n\ttime_zone\x18\x02 \x01(\t2\xb4\x03\n\x0f\x41\x64ReportService\x12p\n\x0eQueryAdMetrics\x12+.socialgateway.ads.v1.QueryAdMetricsRequest\x1a,.socialgateway.ads.v1.QueryAdMetricsResponse\"\x03\x90\x02\x01\x12]\n\x0e\x43reateAdReport\x12+.socialgateway.ads.v1.CreateAdReportRequest\x1a\x1e.socialgateway.ads.v1.AdReport\x12\\\n\x0bGetAdReport\x12(.socialgateway.ads.v1.GetAdReportRequest\x1a\x1e.socialgateway.ads.v1.AdReport\"\x03\x90\x02\x01\x12r\n\x0eStreamAdReport\x12+.socialgateway.ads.v1.StreamAdReportRequest\x1a,.socialgateway.ads.v1.StreamAdReportResponse\"\x03\x90\x02\x01\x30\x01\x42\xf4\x01\n\x18\x64\x65v.socialgateway.ads.v1B\x14\x41\x64ReportServiceProtoP\x01Z<socialgateway.dev/go/socialgateway/ads/v1;socialgatewayadsv1\xa2\x02\x05SGWAD\xaa\x02\x14SocialGateway.Ads.V1\xba\x02\x12SocialGatewayAdsV1\xca\x02\x14SocialGateway\\Ads\\V1\xe2\x02\x1dSocialGateway\\Ads\\V1\\Metadata\xea\x02\x16SocialGateway::Ads::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,42 +53,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYADMETRICSREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001'
   _globals['_QUERYADMETRICSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_QUERYADMETRICSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001'
-  _globals['_ADMETRICROW'].fields_by_name['provider_id']._loaded_options = None
-  _globals['_ADMETRICROW'].fields_by_name['provider_id']._serialized_options = b'\342A\001\003'
-  _globals['_ADMETRICROW'].fields_by_name['resource']._loaded_options = None
-  _globals['_ADMETRICROW'].fields_by_name['resource']._serialized_options = b'\342A\001\003'
-  _globals['_ADMETRICROW'].fields_by_name['dimensions']._loaded_options = None
-  _globals['_ADMETRICROW'].fields_by_name['dimensions']._serialized_options = b'\342A\001\003'
-  _globals['_ADMETRICROW'].fields_by_name['metrics']._loaded_options = None
-  _globals['_ADMETRICROW'].fields_by_name['metrics']._serialized_options = b'\342A\001\003'
-  _globals['_ADDIMENSIONVALUE'].fields_by_name['dimension']._loaded_options = None
-  _globals['_ADDIMENSIONVALUE'].fields_by_name['dimension']._serialized_options = b'\342A\001\003'
-  _globals['_ADDIMENSIONVALUE'].fields_by_name['value']._loaded_options = None
-  _globals['_ADDIMENSIONVALUE'].fields_by_name['value']._serialized_options = b'\342A\001\003'
-  _globals['_ADMETRICVALUE'].fields_by_name['metric']._loaded_options = None
-  _globals['_ADMETRICVALUE'].fields_by_name['metric']._serialized_options = b'\342A\001\003'
-  _globals['_ADMETRICVALUE'].fields_by_name['number']._loaded_options = None
-  _globals['_ADMETRICVALUE'].fields_by_name['number']._serialized_options = b'\342A\001\003'
-  _globals['_ADMETRICVALUE'].fields_by_name['money']._loaded_options = None
-  _globals['_ADMETRICVALUE'].fields_by_name['money']._serialized_options = b'\342A\001\003'
+  _globals['_CREATEADREPORTREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_CREATEADREPORTREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEADREPORTREQUEST'].fields_by_name['ad_report']._loaded_options = None
+  _globals['_CREATEADREPORTREQUEST'].fields_by_name['ad_report']._serialized_options = b'\342A\001\002'
+  _globals['_CREATEADREPORTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATEADREPORTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
+  _globals['_GETADREPORTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_GETADREPORTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_STREAMADREPORTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_STREAMADREPORTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_ADREPORTSERVICE'].methods_by_name['QueryAdMetrics']._loaded_options = None
   _globals['_ADREPORTSERVICE'].methods_by_name['QueryAdMetrics']._serialized_options = b'\220\002\001'
-  _globals['_ADREPORTLEVEL']._serialized_start=1096
-  _globals['_ADREPORTLEVEL']._serialized_end=1257
-  _globals['_ADDIMENSION']._serialized_start=1260
-  _globals['_ADDIMENSION']._serialized_end=1530
-  _globals['_ADMETRIC']._serialized_start=1533
-  _globals['_ADMETRIC']._serialized_end=2414
-  _globals['_QUERYADMETRICSREQUEST']._serialized_start=153
-  _globals['_QUERYADMETRICSREQUEST']._serialized_end=532
-  _globals['_QUERYADMETRICSRESPONSE']._serialized_start=534
-  _globals['_QUERYADMETRICSRESPONSE']._serialized_end=651
-  _globals['_ADMETRICROW']._serialized_start=654
-  _globals['_ADMETRICROW']._serialized_end=844
-  _globals['_ADDIMENSIONVALUE']._serialized_start=846
-  _globals['_ADDIMENSIONVALUE']._serialized_end=945
-  _globals['_ADMETRICVALUE']._serialized_start=948
-  _globals['_ADMETRICVALUE']._serialized_end=1093
-  _globals['_ADREPORTSERVICE']._serialized_start=2417
-  _globals['_ADREPORTSERVICE']._serialized_end=2548
+  _globals['_ADREPORTSERVICE'].methods_by_name['GetAdReport']._loaded_options = None
+  _globals['_ADREPORTSERVICE'].methods_by_name['GetAdReport']._serialized_options = b'\220\002\001'
+  _globals['_ADREPORTSERVICE'].methods_by_name['StreamAdReport']._loaded_options = None
+  _globals['_ADREPORTSERVICE'].methods_by_name['StreamAdReport']._serialized_options = b'\220\002\001'
+  _globals['_QUERYADMETRICSREQUEST']._serialized_start=166
+  _globals['_QUERYADMETRICSREQUEST']._serialized_end=545
+  _globals['_QUERYADMETRICSRESPONSE']._serialized_start=547
+  _globals['_QUERYADMETRICSRESPONSE']._serialized_end=664
+  _globals['_CREATEADREPORTREQUEST']._serialized_start=667
+  _globals['_CREATEADREPORTREQUEST']._serialized_end=795
+  _globals['_GETADREPORTREQUEST']._serialized_start=797
+  _globals['_GETADREPORTREQUEST']._serialized_end=837
+  _globals['_STREAMADREPORTREQUEST']._serialized_start=839
+  _globals['_STREAMADREPORTREQUEST']._serialized_end=882
+  _globals['_STREAMADREPORTRESPONSE']._serialized_start=884
+  _globals['_STREAMADREPORTRESPONSE']._serialized_end=976
+  _globals['_ADREPORTSERVICE']._serialized_start=979
+  _globals['_ADREPORTSERVICE']._serialized_end=1415
 # @@protoc_insertion_point(module_scope)

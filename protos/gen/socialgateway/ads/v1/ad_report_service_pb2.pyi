@@ -1,111 +1,13 @@
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.type import date_pb2 as _date_pb2
-from google.type import money_pb2 as _money_pb2
+from socialgateway.ads.v1 import ad_report_pb2 as _ad_report_pb2
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
-
-class AdReportLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    AD_REPORT_LEVEL_UNSPECIFIED: _ClassVar[AdReportLevel]
-    AD_REPORT_LEVEL_ACCOUNT: _ClassVar[AdReportLevel]
-    AD_REPORT_LEVEL_CAMPAIGN: _ClassVar[AdReportLevel]
-    AD_REPORT_LEVEL_AD_GROUP: _ClassVar[AdReportLevel]
-    AD_REPORT_LEVEL_AD: _ClassVar[AdReportLevel]
-
-class AdDimension(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    AD_DIMENSION_UNSPECIFIED: _ClassVar[AdDimension]
-    AD_DIMENSION_DAY: _ClassVar[AdDimension]
-    AD_DIMENSION_HOUR: _ClassVar[AdDimension]
-    AD_DIMENSION_COUNTRY: _ClassVar[AdDimension]
-    AD_DIMENSION_AGE: _ClassVar[AdDimension]
-    AD_DIMENSION_GENDER: _ClassVar[AdDimension]
-    AD_DIMENSION_LANGUAGE: _ClassVar[AdDimension]
-    AD_DIMENSION_PLATFORM: _ClassVar[AdDimension]
-    AD_DIMENSION_PLACEMENT: _ClassVar[AdDimension]
-    AD_DIMENSION_INTEREST: _ClassVar[AdDimension]
-
-class AdMetric(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = ()
-    AD_METRIC_UNSPECIFIED: _ClassVar[AdMetric]
-    AD_METRIC_SPEND: _ClassVar[AdMetric]
-    AD_METRIC_IMPRESSIONS: _ClassVar[AdMetric]
-    AD_METRIC_REACH: _ClassVar[AdMetric]
-    AD_METRIC_FREQUENCY: _ClassVar[AdMetric]
-    AD_METRIC_CLICKS: _ClassVar[AdMetric]
-    AD_METRIC_CLICK_RATE: _ClassVar[AdMetric]
-    AD_METRIC_COST_PER_CLICK: _ClassVar[AdMetric]
-    AD_METRIC_COST_PER_THOUSAND_IMPRESSIONS: _ClassVar[AdMetric]
-    AD_METRIC_COST_PER_THOUSAND_REACHED: _ClassVar[AdMetric]
-    AD_METRIC_CONVERSIONS: _ClassVar[AdMetric]
-    AD_METRIC_CONVERSION_RATE: _ClassVar[AdMetric]
-    AD_METRIC_COST_PER_CONVERSION: _ClassVar[AdMetric]
-    AD_METRIC_RESULTS: _ClassVar[AdMetric]
-    AD_METRIC_RESULT_RATE: _ClassVar[AdMetric]
-    AD_METRIC_COST_PER_RESULT: _ClassVar[AdMetric]
-    AD_METRIC_VIDEO_PLAYS: _ClassVar[AdMetric]
-    AD_METRIC_VIDEO_WATCHED_2_SECONDS: _ClassVar[AdMetric]
-    AD_METRIC_VIDEO_WATCHED_6_SECONDS: _ClassVar[AdMetric]
-    AD_METRIC_VIDEO_WATCHED_25_PERCENT: _ClassVar[AdMetric]
-    AD_METRIC_VIDEO_WATCHED_50_PERCENT: _ClassVar[AdMetric]
-    AD_METRIC_VIDEO_WATCHED_75_PERCENT: _ClassVar[AdMetric]
-    AD_METRIC_VIDEO_COMPLETED: _ClassVar[AdMetric]
-    AD_METRIC_AVERAGE_PLAY_SECONDS: _ClassVar[AdMetric]
-    AD_METRIC_LIKES: _ClassVar[AdMetric]
-    AD_METRIC_COMMENTS: _ClassVar[AdMetric]
-    AD_METRIC_SHARES: _ClassVar[AdMetric]
-    AD_METRIC_FOLLOWS: _ClassVar[AdMetric]
-    AD_METRIC_PROFILE_VISITS: _ClassVar[AdMetric]
-AD_REPORT_LEVEL_UNSPECIFIED: AdReportLevel
-AD_REPORT_LEVEL_ACCOUNT: AdReportLevel
-AD_REPORT_LEVEL_CAMPAIGN: AdReportLevel
-AD_REPORT_LEVEL_AD_GROUP: AdReportLevel
-AD_REPORT_LEVEL_AD: AdReportLevel
-AD_DIMENSION_UNSPECIFIED: AdDimension
-AD_DIMENSION_DAY: AdDimension
-AD_DIMENSION_HOUR: AdDimension
-AD_DIMENSION_COUNTRY: AdDimension
-AD_DIMENSION_AGE: AdDimension
-AD_DIMENSION_GENDER: AdDimension
-AD_DIMENSION_LANGUAGE: AdDimension
-AD_DIMENSION_PLATFORM: AdDimension
-AD_DIMENSION_PLACEMENT: AdDimension
-AD_DIMENSION_INTEREST: AdDimension
-AD_METRIC_UNSPECIFIED: AdMetric
-AD_METRIC_SPEND: AdMetric
-AD_METRIC_IMPRESSIONS: AdMetric
-AD_METRIC_REACH: AdMetric
-AD_METRIC_FREQUENCY: AdMetric
-AD_METRIC_CLICKS: AdMetric
-AD_METRIC_CLICK_RATE: AdMetric
-AD_METRIC_COST_PER_CLICK: AdMetric
-AD_METRIC_COST_PER_THOUSAND_IMPRESSIONS: AdMetric
-AD_METRIC_COST_PER_THOUSAND_REACHED: AdMetric
-AD_METRIC_CONVERSIONS: AdMetric
-AD_METRIC_CONVERSION_RATE: AdMetric
-AD_METRIC_COST_PER_CONVERSION: AdMetric
-AD_METRIC_RESULTS: AdMetric
-AD_METRIC_RESULT_RATE: AdMetric
-AD_METRIC_COST_PER_RESULT: AdMetric
-AD_METRIC_VIDEO_PLAYS: AdMetric
-AD_METRIC_VIDEO_WATCHED_2_SECONDS: AdMetric
-AD_METRIC_VIDEO_WATCHED_6_SECONDS: AdMetric
-AD_METRIC_VIDEO_WATCHED_25_PERCENT: AdMetric
-AD_METRIC_VIDEO_WATCHED_50_PERCENT: AdMetric
-AD_METRIC_VIDEO_WATCHED_75_PERCENT: AdMetric
-AD_METRIC_VIDEO_COMPLETED: AdMetric
-AD_METRIC_AVERAGE_PLAY_SECONDS: AdMetric
-AD_METRIC_LIKES: AdMetric
-AD_METRIC_COMMENTS: AdMetric
-AD_METRIC_SHARES: AdMetric
-AD_METRIC_FOLLOWS: AdMetric
-AD_METRIC_PROFILE_VISITS: AdMetric
 
 class QueryAdMetricsRequest(_message.Message):
     __slots__ = ("parent", "level", "dimensions", "metrics", "start_date", "end_date", "names", "page_size", "page_token")
@@ -119,52 +21,52 @@ class QueryAdMetricsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     parent: str
-    level: AdReportLevel
-    dimensions: _containers.RepeatedScalarFieldContainer[AdDimension]
-    metrics: _containers.RepeatedScalarFieldContainer[AdMetric]
+    level: _ad_report_pb2.AdReportLevel
+    dimensions: _containers.RepeatedScalarFieldContainer[_ad_report_pb2.AdDimension]
+    metrics: _containers.RepeatedScalarFieldContainer[_ad_report_pb2.AdMetric]
     start_date: _date_pb2.Date
     end_date: _date_pb2.Date
     names: _containers.RepeatedScalarFieldContainer[str]
     page_size: int
     page_token: str
-    def __init__(self, parent: _Optional[str] = ..., level: _Optional[_Union[AdReportLevel, str]] = ..., dimensions: _Optional[_Iterable[_Union[AdDimension, str]]] = ..., metrics: _Optional[_Iterable[_Union[AdMetric, str]]] = ..., start_date: _Optional[_Union[_date_pb2.Date, _Mapping]] = ..., end_date: _Optional[_Union[_date_pb2.Date, _Mapping]] = ..., names: _Optional[_Iterable[str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    def __init__(self, parent: _Optional[str] = ..., level: _Optional[_Union[_ad_report_pb2.AdReportLevel, str]] = ..., dimensions: _Optional[_Iterable[_Union[_ad_report_pb2.AdDimension, str]]] = ..., metrics: _Optional[_Iterable[_Union[_ad_report_pb2.AdMetric, str]]] = ..., start_date: _Optional[_Union[_date_pb2.Date, _Mapping]] = ..., end_date: _Optional[_Union[_date_pb2.Date, _Mapping]] = ..., names: _Optional[_Iterable[str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class QueryAdMetricsResponse(_message.Message):
     __slots__ = ("rows", "next_page_token", "time_zone")
     ROWS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
-    rows: _containers.RepeatedCompositeFieldContainer[AdMetricRow]
+    rows: _containers.RepeatedCompositeFieldContainer[_ad_report_pb2.AdMetricRow]
     next_page_token: str
     time_zone: str
-    def __init__(self, rows: _Optional[_Iterable[_Union[AdMetricRow, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
+    def __init__(self, rows: _Optional[_Iterable[_Union[_ad_report_pb2.AdMetricRow, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., time_zone: _Optional[str] = ...) -> None: ...
 
-class AdMetricRow(_message.Message):
-    __slots__ = ("provider_id", "resource", "dimensions", "metrics")
-    PROVIDER_ID_FIELD_NUMBER: _ClassVar[int]
-    RESOURCE_FIELD_NUMBER: _ClassVar[int]
-    DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
-    METRICS_FIELD_NUMBER: _ClassVar[int]
-    provider_id: str
-    resource: str
-    dimensions: _containers.RepeatedCompositeFieldContainer[AdDimensionValue]
-    metrics: _containers.RepeatedCompositeFieldContainer[AdMetricValue]
-    def __init__(self, provider_id: _Optional[str] = ..., resource: _Optional[str] = ..., dimensions: _Optional[_Iterable[_Union[AdDimensionValue, _Mapping]]] = ..., metrics: _Optional[_Iterable[_Union[AdMetricValue, _Mapping]]] = ...) -> None: ...
+class CreateAdReportRequest(_message.Message):
+    __slots__ = ("parent", "ad_report", "request_id")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    AD_REPORT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    ad_report: _ad_report_pb2.AdReport
+    request_id: str
+    def __init__(self, parent: _Optional[str] = ..., ad_report: _Optional[_Union[_ad_report_pb2.AdReport, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
-class AdDimensionValue(_message.Message):
-    __slots__ = ("dimension", "value")
-    DIMENSION_FIELD_NUMBER: _ClassVar[int]
-    VALUE_FIELD_NUMBER: _ClassVar[int]
-    dimension: AdDimension
-    value: str
-    def __init__(self, dimension: _Optional[_Union[AdDimension, str]] = ..., value: _Optional[str] = ...) -> None: ...
+class GetAdReportRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
 
-class AdMetricValue(_message.Message):
-    __slots__ = ("metric", "number", "money")
-    METRIC_FIELD_NUMBER: _ClassVar[int]
-    NUMBER_FIELD_NUMBER: _ClassVar[int]
-    MONEY_FIELD_NUMBER: _ClassVar[int]
-    metric: AdMetric
-    number: float
-    money: _money_pb2.Money
-    def __init__(self, metric: _Optional[_Union[AdMetric, str]] = ..., number: _Optional[float] = ..., money: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
+class StreamAdReportRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class StreamAdReportResponse(_message.Message):
+    __slots__ = ("rows", "time_zone")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[_ad_report_pb2.AdMetricRow]
+    time_zone: str
+    def __init__(self, rows: _Optional[_Iterable[_Union[_ad_report_pb2.AdMetricRow, _Mapping]]] = ..., time_zone: _Optional[str] = ...) -> None: ...

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from socialgateway.ads.v1 import ad_report_pb2 as socialgateway_dot_ads_dot_v1_dot_ad__report__pb2
 from socialgateway.ads.v1 import ad_report_service_pb2 as socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -43,6 +44,21 @@ class AdReportServiceStub:
                 request_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.QueryAdMetricsRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.QueryAdMetricsResponse.FromString,
                 _registered_method=True)
+        self.CreateAdReport = channel.unary_unary(
+                '/socialgateway.ads.v1.AdReportService/CreateAdReport',
+                request_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.CreateAdReportRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__pb2.AdReport.FromString,
+                _registered_method=True)
+        self.GetAdReport = channel.unary_unary(
+                '/socialgateway.ads.v1.AdReportService/GetAdReport',
+                request_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.GetAdReportRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__pb2.AdReport.FromString,
+                _registered_method=True)
+        self.StreamAdReport = channel.unary_stream(
+                '/socialgateway.ads.v1.AdReportService/StreamAdReport',
+                request_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.StreamAdReportRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.StreamAdReportResponse.FromString,
+                _registered_method=True)
 
 
 class AdReportServiceServicer:
@@ -68,6 +84,48 @@ class AdReportServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateAdReport(self, request, context):
+        """Asks for a long report: over any span of days, without pages. It is made in the background; poll GetAdReport.
+
+        The vendor may have to allow an application to use such reports: one that may not makes the report FAILED.
+
+        Cost: no vendor call; in the background one, and one for each look whether it is made.
+        Idempotent: with request_id, for 30 days. Without it a retry makes a second one, which costs quota only.
+        Scope: ads.read.
+        Reasons: RESOURCE_NOT_FOUND, OPTION_UNSUPPORTED (a combination that the vendor does not have), REQUEST_ID_REUSED,
+        REAUTHORIZATION_REQUIRED, CAPABILITY_MISSING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAdReport(self, request, context):
+        """Returns a report, as it was last read from the vendor.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: ads.read.
+        Reasons: RESOURCE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamAdReport(self, request, context):
+        """Streams the rows of a report that SUCCEEDED, from the vendor's file, in its order.
+
+        A stream that breaks is read again from its beginning: the rows are the same.
+
+        Cost: one vendor call.
+        Idempotent: yes, a read.
+        Scope: ads.read.
+        Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (it is not made yet, or never will be), REAUTHORIZATION_REQUIRED,
+        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +133,21 @@ def add_AdReportServiceServicer_to_server(servicer, server):
                     servicer.QueryAdMetrics,
                     request_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.QueryAdMetricsRequest.FromString,
                     response_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.QueryAdMetricsResponse.SerializeToString,
+            ),
+            'CreateAdReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateAdReport,
+                    request_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.CreateAdReportRequest.FromString,
+                    response_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__pb2.AdReport.SerializeToString,
+            ),
+            'GetAdReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAdReport,
+                    request_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.GetAdReportRequest.FromString,
+                    response_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__pb2.AdReport.SerializeToString,
+            ),
+            'StreamAdReport': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamAdReport,
+                    request_deserializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.StreamAdReportRequest.FromString,
+                    response_serializer=socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.StreamAdReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -108,6 +181,87 @@ class AdReportService:
             '/socialgateway.ads.v1.AdReportService/QueryAdMetrics',
             socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.QueryAdMetricsRequest.SerializeToString,
             socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.QueryAdMetricsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateAdReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.ads.v1.AdReportService/CreateAdReport',
+            socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.CreateAdReportRequest.SerializeToString,
+            socialgateway_dot_ads_dot_v1_dot_ad__report__pb2.AdReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAdReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.ads.v1.AdReportService/GetAdReport',
+            socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.GetAdReportRequest.SerializeToString,
+            socialgateway_dot_ads_dot_v1_dot_ad__report__pb2.AdReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamAdReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/socialgateway.ads.v1.AdReportService/StreamAdReport',
+            socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.StreamAdReportRequest.SerializeToString,
+            socialgateway_dot_ads_dot_v1_dot_ad__report__service__pb2.StreamAdReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ What ads brought and cost."""
 
 from collections import abc as _abc
 from grpc import aio as _aio
+from socialgateway.ads.v1 import ad_report_pb2 as _ad_report_pb2
 from socialgateway.ads.v1 import ad_report_service_pb2 as _ad_report_service_pb2
 import abc as _abc_1
 import grpc as _grpc
@@ -49,6 +50,36 @@ class AdReportServiceStub:
     REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
     PROVIDER_CONTRACT_BROKEN.
     """
+    CreateAdReport: _grpc.UnaryUnaryMultiCallable[_ad_report_service_pb2.CreateAdReportRequest, _ad_report_pb2.AdReport]
+    """Asks for a long report: over any span of days, without pages. It is made in the background; poll GetAdReport.
+
+    The vendor may have to allow an application to use such reports: one that may not makes the report FAILED.
+
+    Cost: no vendor call; in the background one, and one for each look whether it is made.
+    Idempotent: with request_id, for 30 days. Without it a retry makes a second one, which costs quota only.
+    Scope: ads.read.
+    Reasons: RESOURCE_NOT_FOUND, OPTION_UNSUPPORTED (a combination that the vendor does not have), REQUEST_ID_REUSED,
+    REAUTHORIZATION_REQUIRED, CAPABILITY_MISSING.
+    """
+    GetAdReport: _grpc.UnaryUnaryMultiCallable[_ad_report_service_pb2.GetAdReportRequest, _ad_report_pb2.AdReport]
+    """Returns a report, as it was last read from the vendor.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: ads.read.
+    Reasons: RESOURCE_NOT_FOUND.
+    """
+    StreamAdReport: _grpc.UnaryStreamMultiCallable[_ad_report_service_pb2.StreamAdReportRequest, _ad_report_service_pb2.StreamAdReportResponse]
+    """Streams the rows of a report that SUCCEEDED, from the vendor's file, in its order.
+
+    A stream that breaks is read again from its beginning: the rows are the same.
+
+    Cost: one vendor call.
+    Idempotent: yes, a read.
+    Scope: ads.read.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (it is not made yet, or never will be), REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
 
 @_typing.type_check_only
 class AdReportServiceAsyncStub(AdReportServiceStub):
@@ -70,6 +101,36 @@ class AdReportServiceAsyncStub(AdReportServiceStub):
     Reasons: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID, OPTION_UNSUPPORTED (a combination, or a span that is too long),
     REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
     PROVIDER_CONTRACT_BROKEN.
+    """
+    CreateAdReport: _aio.UnaryUnaryMultiCallable[_ad_report_service_pb2.CreateAdReportRequest, _ad_report_pb2.AdReport]  # type: ignore[assignment]
+    """Asks for a long report: over any span of days, without pages. It is made in the background; poll GetAdReport.
+
+    The vendor may have to allow an application to use such reports: one that may not makes the report FAILED.
+
+    Cost: no vendor call; in the background one, and one for each look whether it is made.
+    Idempotent: with request_id, for 30 days. Without it a retry makes a second one, which costs quota only.
+    Scope: ads.read.
+    Reasons: RESOURCE_NOT_FOUND, OPTION_UNSUPPORTED (a combination that the vendor does not have), REQUEST_ID_REUSED,
+    REAUTHORIZATION_REQUIRED, CAPABILITY_MISSING.
+    """
+    GetAdReport: _aio.UnaryUnaryMultiCallable[_ad_report_service_pb2.GetAdReportRequest, _ad_report_pb2.AdReport]  # type: ignore[assignment]
+    """Returns a report, as it was last read from the vendor.
+
+    Cost: no vendor call.
+    Idempotent: yes, a read.
+    Scope: ads.read.
+    Reasons: RESOURCE_NOT_FOUND.
+    """
+    StreamAdReport: _aio.UnaryStreamMultiCallable[_ad_report_service_pb2.StreamAdReportRequest, _ad_report_service_pb2.StreamAdReportResponse]  # type: ignore[assignment]
+    """Streams the rows of a report that SUCCEEDED, from the vendor's file, in its order.
+
+    A stream that breaks is read again from its beginning: the rows are the same.
+
+    Cost: one vendor call.
+    Idempotent: yes, a read.
+    Scope: ads.read.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (it is not made yet, or never will be), REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
 
 class AdReportServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -95,6 +156,54 @@ class AdReportServiceServicer(metaclass=_abc_1.ABCMeta):
         Reasons: RESOURCE_NOT_FOUND, PAGE_TOKEN_INVALID, OPTION_UNSUPPORTED (a combination, or a span that is too long),
         REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
         PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateAdReport(
+        self,
+        request: _ad_report_service_pb2.CreateAdReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ad_report_pb2.AdReport, _abc.Awaitable[_ad_report_pb2.AdReport]]:
+        """Asks for a long report: over any span of days, without pages. It is made in the background; poll GetAdReport.
+
+        The vendor may have to allow an application to use such reports: one that may not makes the report FAILED.
+
+        Cost: no vendor call; in the background one, and one for each look whether it is made.
+        Idempotent: with request_id, for 30 days. Without it a retry makes a second one, which costs quota only.
+        Scope: ads.read.
+        Reasons: RESOURCE_NOT_FOUND, OPTION_UNSUPPORTED (a combination that the vendor does not have), REQUEST_ID_REUSED,
+        REAUTHORIZATION_REQUIRED, CAPABILITY_MISSING.
+        """
+
+    @_abc_1.abstractmethod
+    def GetAdReport(
+        self,
+        request: _ad_report_service_pb2.GetAdReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ad_report_pb2.AdReport, _abc.Awaitable[_ad_report_pb2.AdReport]]:
+        """Returns a report, as it was last read from the vendor.
+
+        Cost: no vendor call.
+        Idempotent: yes, a read.
+        Scope: ads.read.
+        Reasons: RESOURCE_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def StreamAdReport(
+        self,
+        request: _ad_report_service_pb2.StreamAdReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ad_report_service_pb2.StreamAdReportResponse], _abc.AsyncIterator[_ad_report_service_pb2.StreamAdReportResponse]]:
+        """Streams the rows of a report that SUCCEEDED, from the vendor's file, in its order.
+
+        A stream that breaks is read again from its beginning: the rows are the same.
+
+        Cost: one vendor call.
+        Idempotent: yes, a read.
+        Scope: ads.read.
+        Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (it is not made yet, or never will be), REAUTHORIZATION_REQUIRED,
+        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
 
 def add_AdReportServiceServicer_to_server(servicer: AdReportServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/ads/v1/audience.proto\x12\x14socialgateway.ads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xd9\x04\n\x08\x41udience\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x39\n\x05state\x18\x03 \x01(\x0e\x32$.socialgateway.ads.v1.Audience.StateB\x04\xe2\x41\x01\x03\x12\x17\n\x04size\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1d\n\x0fpending_members\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0csent_members\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07sending\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\"\n\x14provider_audience_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nfetch_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"}\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nCOLLECTING\x10\x01\x12\x0b\n\x07SENDING\x10\x02\x12\x0c\n\x08\x42UILDING\x10\x03\x12\n\n\x06\x41\x43TIVE\x10\x04\x12\r\n\tTOO_SMALL\x10\x05\x12\x0b\n\x07\x45XPIRED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x42\x07\n\x05_size\"}\n\x0e\x41udienceMember\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\x05\xe2\x41\x02\x04\x01H\x00\x88\x01\x01\x12\x19\n\x05phone\x18\x02 \x01(\tB\x05\xe2\x41\x02\x04\x01H\x01\x88\x01\x01\x12\x18\n\x04maid\x18\x03 \x01(\tB\x05\xe2\x41\x02\x04\x01H\x02\x88\x01\x01\x42\x08\n\x06_emailB\x08\n\x06_phoneB\x07\n\x05_maid\"B\n\x07Hashing\x12\x1a\n\x0cphone_region\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rstrip_aliases\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\xed\x01\n\x18\x64\x65v.socialgateway.ads.v1B\rAudienceProtoP\x01Z<socialgateway.dev/go/socialgateway/ads/v1;socialgatewayadsv1\xa2\x02\x05SGWAD\xaa\x02\x14SocialGateway.Ads.V1\xba\x02\x12SocialGatewayAdsV1\xca\x02\x14SocialGateway\\Ads\\V1\xe2\x02\x1dSocialGateway\\Ads\\V1\\Metadata\xea\x02\x16SocialGateway::Ads::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/ads/v1/audience.proto\x12\x14socialgateway.ads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xf1\x04\n\x08\x41udience\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x39\n\x05state\x18\x03 \x01(\x0e\x32$.socialgateway.ads.v1.Audience.StateB\x04\xe2\x41\x01\x03\x12\x17\n\x04size\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1d\n\x0fpending_members\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0csent_members\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x15\n\x07sending\x18\x07 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\'\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x12.google.rpc.StatusB\x04\xe2\x41\x01\x03\x12\"\n\x14provider_audience_id\x18\t \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0bupdate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nfetch_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x16\n\x08removing\x18\r \x01(\x08\x42\x04\xe2\x41\x01\x03\"}\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nCOLLECTING\x10\x01\x12\x0b\n\x07SENDING\x10\x02\x12\x0c\n\x08\x42UILDING\x10\x03\x12\n\n\x06\x41\x43TIVE\x10\x04\x12\r\n\tTOO_SMALL\x10\x05\x12\x0b\n\x07\x45XPIRED\x10\x06\x12\n\n\x06\x46\x41ILED\x10\x07\x42\x07\n\x05_size\"}\n\x0e\x41udienceMember\x12\x19\n\x05\x65mail\x18\x01 \x01(\tB\x05\xe2\x41\x02\x04\x01H\x00\x88\x01\x01\x12\x19\n\x05phone\x18\x02 \x01(\tB\x05\xe2\x41\x02\x04\x01H\x01\x88\x01\x01\x12\x18\n\x04maid\x18\x03 \x01(\tB\x05\xe2\x41\x02\x04\x01H\x02\x88\x01\x01\x42\x08\n\x06_emailB\x08\n\x06_phoneB\x07\n\x05_maid\"B\n\x07Hashing\x12\x1a\n\x0cphone_region\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rstrip_aliases\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\x42\xed\x01\n\x18\x64\x65v.socialgateway.ads.v1B\rAudienceProtoP\x01Z<socialgateway.dev/go/socialgateway/ads/v1;socialgatewayadsv1\xa2\x02\x05SGWAD\xaa\x02\x14SocialGateway.Ads.V1\xba\x02\x12SocialGatewayAdsV1\xca\x02\x14SocialGateway\\Ads\\V1\xe2\x02\x1dSocialGateway\\Ads\\V1\\Metadata\xea\x02\x16SocialGateway::Ads::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,6 +59,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDIENCE'].fields_by_name['update_time']._serialized_options = b'\342A\001\003'
   _globals['_AUDIENCE'].fields_by_name['fetch_time']._loaded_options = None
   _globals['_AUDIENCE'].fields_by_name['fetch_time']._serialized_options = b'\342A\001\003'
+  _globals['_AUDIENCE'].fields_by_name['removing']._loaded_options = None
+  _globals['_AUDIENCE'].fields_by_name['removing']._serialized_options = b'\342A\001\003'
   _globals['_AUDIENCEMEMBER'].fields_by_name['email']._loaded_options = None
   _globals['_AUDIENCEMEMBER'].fields_by_name['email']._serialized_options = b'\342A\002\004\001'
   _globals['_AUDIENCEMEMBER'].fields_by_name['phone']._loaded_options = None
@@ -70,11 +72,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HASHING'].fields_by_name['strip_aliases']._loaded_options = None
   _globals['_HASHING'].fields_by_name['strip_aliases']._serialized_options = b'\342A\001\001'
   _globals['_AUDIENCE']._serialized_start=153
-  _globals['_AUDIENCE']._serialized_end=754
-  _globals['_AUDIENCE_STATE']._serialized_start=620
-  _globals['_AUDIENCE_STATE']._serialized_end=745
-  _globals['_AUDIENCEMEMBER']._serialized_start=756
-  _globals['_AUDIENCEMEMBER']._serialized_end=881
-  _globals['_HASHING']._serialized_start=883
-  _globals['_HASHING']._serialized_end=949
+  _globals['_AUDIENCE']._serialized_end=778
+  _globals['_AUDIENCE_STATE']._serialized_start=644
+  _globals['_AUDIENCE_STATE']._serialized_end=769
+  _globals['_AUDIENCEMEMBER']._serialized_start=780
+  _globals['_AUDIENCEMEMBER']._serialized_end=905
+  _globals['_HASHING']._serialized_start=907
+  _globals['_HASHING']._serialized_end=973
 # @@protoc_insertion_point(module_scope)

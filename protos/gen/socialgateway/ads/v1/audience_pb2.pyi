@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Audience(_message.Message):
-    __slots__ = ("name", "display_name", "state", "size", "pending_members", "sent_members", "sending", "error", "provider_audience_id", "create_time", "update_time", "fetch_time")
+    __slots__ = ("name", "display_name", "state", "size", "pending_members", "sent_members", "sending", "error", "provider_audience_id", "create_time", "update_time", "fetch_time", "removing")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Audience.State]
@@ -43,6 +43,7 @@ class Audience(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
     FETCH_TIME_FIELD_NUMBER: _ClassVar[int]
+    REMOVING_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     state: Audience.State
@@ -55,7 +56,8 @@ class Audience(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
     fetch_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., state: _Optional[_Union[Audience.State, str]] = ..., size: _Optional[int] = ..., pending_members: _Optional[int] = ..., sent_members: _Optional[int] = ..., sending: _Optional[bool] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., provider_audience_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    removing: bool
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., state: _Optional[_Union[Audience.State, str]] = ..., size: _Optional[int] = ..., pending_members: _Optional[int] = ..., sent_members: _Optional[int] = ..., sending: _Optional[bool] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., provider_audience_id: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., removing: _Optional[bool] = ...) -> None: ...
 
 class AudienceMember(_message.Message):
     __slots__ = ("email", "phone", "maid")

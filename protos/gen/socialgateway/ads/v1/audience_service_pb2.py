@@ -27,7 +27,7 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from socialgateway.ads.v1 import audience_pb2 as socialgateway_dot_ads_dot_v1_dot_audience__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+socialgateway/ads/v1/audience_service.proto\x12\x14socialgateway.ads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a#socialgateway/ads/v1/audience.proto\"\x7f\n\x15\x43reateAudienceRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\x08\x61udience\x18\x02 \x01(\x0b\x32\x1e.socialgateway.ads.v1.AudienceB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12GetAudienceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"_\n\x14ListAudiencesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x15ListAudiencesResponse\x12\x31\n\taudiences\x18\x01 \x03(\x0b\x32\x1e.socialgateway.ads.v1.Audience\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x15\x44\x65leteAudienceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\xd9\x01\n\x1c\x41ppendAudienceMembersRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rmember_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12<\n\x07members\x18\x03 \x03(\x0b\x32$.socialgateway.ads.v1.AudienceMemberB\x05\xe2\x41\x02\x04\x01\x12\x34\n\x07hashing\x18\x04 \x01(\x0b\x32\x1d.socialgateway.ads.v1.HashingB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66inish\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x32\x88\x04\n\x0f\x41udienceService\x12]\n\x0e\x43reateAudience\x12+.socialgateway.ads.v1.CreateAudienceRequest\x1a\x1e.socialgateway.ads.v1.Audience\x12\\\n\x0bGetAudience\x12(.socialgateway.ads.v1.GetAudienceRequest\x1a\x1e.socialgateway.ads.v1.Audience\"\x03\x90\x02\x01\x12m\n\rListAudiences\x12*.socialgateway.ads.v1.ListAudiencesRequest\x1a+.socialgateway.ads.v1.ListAudiencesResponse\"\x03\x90\x02\x01\x12U\n\x0e\x44\x65leteAudience\x12+.socialgateway.ads.v1.DeleteAudienceRequest\x1a\x16.google.protobuf.Empty\x12r\n\x15\x41ppendAudienceMembers\x12\x32.socialgateway.ads.v1.AppendAudienceMembersRequest\x1a\x1e.socialgateway.ads.v1.Audience\"\x03\x90\x02\x02(\x01\x42\xf4\x01\n\x18\x64\x65v.socialgateway.ads.v1B\x14\x41udienceServiceProtoP\x01Z<socialgateway.dev/go/socialgateway/ads/v1;socialgatewayadsv1\xa2\x02\x05SGWAD\xaa\x02\x14SocialGateway.Ads.V1\xba\x02\x12SocialGatewayAdsV1\xca\x02\x14SocialGateway\\Ads\\V1\xe2\x02\x1dSocialGateway\\Ads\\V1\\Metadata\xea\x02\x16SocialGateway::Ads::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+socialgateway/ads/v1/audience_service.proto\x12\x14socialgateway.ads.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a#socialgateway/ads/v1/audience.proto\"\x7f\n\x15\x43reateAudienceRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\x08\x61udience\x18\x02 \x01(\x0b\x32\x1e.socialgateway.ads.v1.AudienceB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12GetAudienceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"_\n\x14ListAudiencesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x15ListAudiencesResponse\x12\x31\n\taudiences\x18\x01 \x03(\x0b\x32\x1e.socialgateway.ads.v1.Audience\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x15\x44\x65leteAudienceRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"\xd9\x01\n\x1c\x41ppendAudienceMembersRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rmember_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12<\n\x07members\x18\x03 \x03(\x0b\x32$.socialgateway.ads.v1.AudienceMemberB\x05\xe2\x41\x02\x04\x01\x12\x34\n\x07hashing\x18\x04 \x01(\x0b\x32\x1d.socialgateway.ads.v1.HashingB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66inish\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"\xd9\x01\n\x1cRemoveAudienceMembersRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rmember_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12<\n\x07members\x18\x03 \x03(\x0b\x32$.socialgateway.ads.v1.AudienceMemberB\x05\xe2\x41\x02\x04\x01\x12\x34\n\x07hashing\x18\x04 \x01(\x0b\x32\x1d.socialgateway.ads.v1.HashingB\x04\xe2\x41\x01\x01\x12\x14\n\x06\x66inish\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\x32\xfc\x04\n\x0f\x41udienceService\x12]\n\x0e\x43reateAudience\x12+.socialgateway.ads.v1.CreateAudienceRequest\x1a\x1e.socialgateway.ads.v1.Audience\x12\\\n\x0bGetAudience\x12(.socialgateway.ads.v1.GetAudienceRequest\x1a\x1e.socialgateway.ads.v1.Audience\"\x03\x90\x02\x01\x12m\n\rListAudiences\x12*.socialgateway.ads.v1.ListAudiencesRequest\x1a+.socialgateway.ads.v1.ListAudiencesResponse\"\x03\x90\x02\x01\x12U\n\x0e\x44\x65leteAudience\x12+.socialgateway.ads.v1.DeleteAudienceRequest\x1a\x16.google.protobuf.Empty\x12r\n\x15\x41ppendAudienceMembers\x12\x32.socialgateway.ads.v1.AppendAudienceMembersRequest\x1a\x1e.socialgateway.ads.v1.Audience\"\x03\x90\x02\x02(\x01\x12r\n\x15RemoveAudienceMembers\x12\x32.socialgateway.ads.v1.RemoveAudienceMembersRequest\x1a\x1e.socialgateway.ads.v1.Audience\"\x03\x90\x02\x02(\x01\x42\xf4\x01\n\x18\x64\x65v.socialgateway.ads.v1B\x14\x41udienceServiceProtoP\x01Z<socialgateway.dev/go/socialgateway/ads/v1;socialgatewayadsv1\xa2\x02\x05SGWAD\xaa\x02\x14SocialGateway.Ads.V1\xba\x02\x12SocialGatewayAdsV1\xca\x02\x14SocialGateway\\Ads\\V1\xe2\x02\x1dSocialGateway\\Ads\\V1\\Metadata\xea\x02\x16SocialGateway::Ads::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,12 +63,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPENDAUDIENCEMEMBERSREQUEST'].fields_by_name['hashing']._serialized_options = b'\342A\001\001'
   _globals['_APPENDAUDIENCEMEMBERSREQUEST'].fields_by_name['finish']._loaded_options = None
   _globals['_APPENDAUDIENCEMEMBERSREQUEST'].fields_by_name['finish']._serialized_options = b'\342A\001\001'
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\001'
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['member_offset']._loaded_options = None
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['member_offset']._serialized_options = b'\342A\001\001'
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['members']._loaded_options = None
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['members']._serialized_options = b'\342A\002\004\001'
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['hashing']._loaded_options = None
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['hashing']._serialized_options = b'\342A\001\001'
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['finish']._loaded_options = None
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST'].fields_by_name['finish']._serialized_options = b'\342A\001\001'
   _globals['_AUDIENCESERVICE'].methods_by_name['GetAudience']._loaded_options = None
   _globals['_AUDIENCESERVICE'].methods_by_name['GetAudience']._serialized_options = b'\220\002\001'
   _globals['_AUDIENCESERVICE'].methods_by_name['ListAudiences']._loaded_options = None
   _globals['_AUDIENCESERVICE'].methods_by_name['ListAudiences']._serialized_options = b'\220\002\001'
   _globals['_AUDIENCESERVICE'].methods_by_name['AppendAudienceMembers']._loaded_options = None
   _globals['_AUDIENCESERVICE'].methods_by_name['AppendAudienceMembers']._serialized_options = b'\220\002\002'
+  _globals['_AUDIENCESERVICE'].methods_by_name['RemoveAudienceMembers']._loaded_options = None
+  _globals['_AUDIENCESERVICE'].methods_by_name['RemoveAudienceMembers']._serialized_options = b'\220\002\002'
   _globals['_CREATEAUDIENCEREQUEST']._serialized_start=168
   _globals['_CREATEAUDIENCEREQUEST']._serialized_end=295
   _globals['_GETAUDIENCEREQUEST']._serialized_start=297
@@ -81,6 +93,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEAUDIENCEREQUEST']._serialized_end=606
   _globals['_APPENDAUDIENCEMEMBERSREQUEST']._serialized_start=609
   _globals['_APPENDAUDIENCEMEMBERSREQUEST']._serialized_end=826
-  _globals['_AUDIENCESERVICE']._serialized_start=829
-  _globals['_AUDIENCESERVICE']._serialized_end=1349
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST']._serialized_start=829
+  _globals['_REMOVEAUDIENCEMEMBERSREQUEST']._serialized_end=1046
+  _globals['_AUDIENCESERVICE']._serialized_start=1049
+  _globals['_AUDIENCESERVICE']._serialized_end=1685
 # @@protoc_insertion_point(module_scope)

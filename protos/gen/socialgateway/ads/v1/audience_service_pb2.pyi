@@ -64,3 +64,17 @@ class AppendAudienceMembersRequest(_message.Message):
     hashing: _audience_pb2.Hashing
     finish: bool
     def __init__(self, name: _Optional[str] = ..., member_offset: _Optional[int] = ..., members: _Optional[_Iterable[_Union[_audience_pb2.AudienceMember, _Mapping]]] = ..., hashing: _Optional[_Union[_audience_pb2.Hashing, _Mapping]] = ..., finish: _Optional[bool] = ...) -> None: ...
+
+class RemoveAudienceMembersRequest(_message.Message):
+    __slots__ = ("name", "member_offset", "members", "hashing", "finish")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    HASHING_FIELD_NUMBER: _ClassVar[int]
+    FINISH_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    member_offset: int
+    members: _containers.RepeatedCompositeFieldContainer[_audience_pb2.AudienceMember]
+    hashing: _audience_pb2.Hashing
+    finish: bool
+    def __init__(self, name: _Optional[str] = ..., member_offset: _Optional[int] = ..., members: _Optional[_Iterable[_Union[_audience_pb2.AudienceMember, _Mapping]]] = ..., hashing: _Optional[_Union[_audience_pb2.Hashing, _Mapping]] = ..., finish: _Optional[bool] = ...) -> None: ...

@@ -65,6 +65,11 @@ class AudienceServiceStub:
                 request_serializer=socialgateway_dot_ads_dot_v1_dot_audience__service__pb2.AppendAudienceMembersRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_ads_dot_v1_dot_audience__pb2.Audience.FromString,
                 _registered_method=True)
+        self.RemoveAudienceMembers = channel.stream_unary(
+                '/socialgateway.ads.v1.AudienceService/RemoveAudienceMembers',
+                request_serializer=socialgateway_dot_ads_dot_v1_dot_audience__service__pb2.RemoveAudienceMembersRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_ads_dot_v1_dot_audience__pb2.Audience.FromString,
+                _registered_method=True)
 
 
 class AudienceServiceServicer:
@@ -150,6 +155,23 @@ class AudienceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveAudienceMembers(self, request_iterator, context):
+        """Removes members, one at least: a stream as that of AppendAudienceMembers. Whoever has any of the identifiers goes.
+
+        The vendor must have the audience. Members that are being added, or removed, are finished before. A file with fewer
+        members than the vendor takes is filled up with random digests, which are nobody's. An audience that falls below the
+        size that the vendor needs (TOO_SMALL) takes no more changes: delete it then.
+
+        Cost: no vendor call; in the background one for each 500,000 members and one more.
+        Idempotent: yes; the offset makes each member arrive once, and who is not in the audience cannot be removed.
+        Scope: ads.write.
+        Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS, CONFLICT (another stream), UPLOAD_OFFSET_MISMATCH, AUDIENCE_TOO_SMALL
+        (nobody is named), REAUTHORIZATION_REQUIRED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AudienceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -176,6 +198,11 @@ def add_AudienceServiceServicer_to_server(servicer, server):
             'AppendAudienceMembers': grpc.stream_unary_rpc_method_handler(
                     servicer.AppendAudienceMembers,
                     request_deserializer=socialgateway_dot_ads_dot_v1_dot_audience__service__pb2.AppendAudienceMembersRequest.FromString,
+                    response_serializer=socialgateway_dot_ads_dot_v1_dot_audience__pb2.Audience.SerializeToString,
+            ),
+            'RemoveAudienceMembers': grpc.stream_unary_rpc_method_handler(
+                    servicer.RemoveAudienceMembers,
+                    request_deserializer=socialgateway_dot_ads_dot_v1_dot_audience__service__pb2.RemoveAudienceMembersRequest.FromString,
                     response_serializer=socialgateway_dot_ads_dot_v1_dot_audience__pb2.Audience.SerializeToString,
             ),
     }
@@ -317,6 +344,33 @@ class AudienceService:
             target,
             '/socialgateway.ads.v1.AudienceService/AppendAudienceMembers',
             socialgateway_dot_ads_dot_v1_dot_audience__service__pb2.AppendAudienceMembersRequest.SerializeToString,
+            socialgateway_dot_ads_dot_v1_dot_audience__pb2.Audience.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveAudienceMembers(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/socialgateway.ads.v1.AudienceService/RemoveAudienceMembers',
+            socialgateway_dot_ads_dot_v1_dot_audience__service__pb2.RemoveAudienceMembersRequest.SerializeToString,
             socialgateway_dot_ads_dot_v1_dot_audience__pb2.Audience.FromString,
             options,
             channel_credentials,

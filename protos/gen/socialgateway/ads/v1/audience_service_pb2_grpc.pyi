@@ -95,6 +95,19 @@ class AudienceServiceStub:
     Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS, CONFLICT (another stream adds members), UPLOAD_OFFSET_MISMATCH,
     AUDIENCE_TOO_SMALL, REAUTHORIZATION_REQUIRED.
     """
+    RemoveAudienceMembers: _grpc.StreamUnaryMultiCallable[_audience_service_pb2.RemoveAudienceMembersRequest, _audience_pb2.Audience]
+    """Removes members, one at least: a stream as that of AppendAudienceMembers. Whoever has any of the identifiers goes.
+
+    The vendor must have the audience. Members that are being added, or removed, are finished before. A file with fewer
+    members than the vendor takes is filled up with random digests, which are nobody's. An audience that falls below the
+    size that the vendor needs (TOO_SMALL) takes no more changes: delete it then.
+
+    Cost: no vendor call; in the background one for each 500,000 members and one more.
+    Idempotent: yes; the offset makes each member arrive once, and who is not in the audience cannot be removed.
+    Scope: ads.write.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS, CONFLICT (another stream), UPLOAD_OFFSET_MISMATCH, AUDIENCE_TOO_SMALL
+    (nobody is named), REAUTHORIZATION_REQUIRED.
+    """
 
 @_typing.type_check_only
 class AudienceServiceAsyncStub(AudienceServiceStub):
@@ -160,6 +173,19 @@ class AudienceServiceAsyncStub(AudienceServiceStub):
     Scope: ads.write.
     Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS, CONFLICT (another stream adds members), UPLOAD_OFFSET_MISMATCH,
     AUDIENCE_TOO_SMALL, REAUTHORIZATION_REQUIRED.
+    """
+    RemoveAudienceMembers: _aio.StreamUnaryMultiCallable[_audience_service_pb2.RemoveAudienceMembersRequest, _audience_pb2.Audience]  # type: ignore[assignment]
+    """Removes members, one at least: a stream as that of AppendAudienceMembers. Whoever has any of the identifiers goes.
+
+    The vendor must have the audience. Members that are being added, or removed, are finished before. A file with fewer
+    members than the vendor takes is filled up with random digests, which are nobody's. An audience that falls below the
+    size that the vendor needs (TOO_SMALL) takes no more changes: delete it then.
+
+    Cost: no vendor call; in the background one for each 500,000 members and one more.
+    Idempotent: yes; the offset makes each member arrive once, and who is not in the audience cannot be removed.
+    Scope: ads.write.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS, CONFLICT (another stream), UPLOAD_OFFSET_MISMATCH, AUDIENCE_TOO_SMALL
+    (nobody is named), REAUTHORIZATION_REQUIRED.
     """
 
 class AudienceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -253,6 +279,25 @@ class AudienceServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: ads.write.
         Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS, CONFLICT (another stream adds members), UPLOAD_OFFSET_MISMATCH,
         AUDIENCE_TOO_SMALL, REAUTHORIZATION_REQUIRED.
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveAudienceMembers(
+        self,
+        request_iterator: _MaybeAsyncIterator[_audience_service_pb2.RemoveAudienceMembersRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_audience_pb2.Audience, _abc.Awaitable[_audience_pb2.Audience]]:
+        """Removes members, one at least: a stream as that of AppendAudienceMembers. Whoever has any of the identifiers goes.
+
+        The vendor must have the audience. Members that are being added, or removed, are finished before. A file with fewer
+        members than the vendor takes is filled up with random digests, which are nobody's. An audience that falls below the
+        size that the vendor needs (TOO_SMALL) takes no more changes: delete it then.
+
+        Cost: no vendor call; in the background one for each 500,000 members and one more.
+        Idempotent: yes; the offset makes each member arrive once, and who is not in the audience cannot be removed.
+        Scope: ads.write.
+        Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS, CONFLICT (another stream), UPLOAD_OFFSET_MISMATCH, AUDIENCE_TOO_SMALL
+        (nobody is named), REAUTHORIZATION_REQUIRED.
         """
 
 def add_AudienceServiceServicer_to_server(servicer: AudienceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
