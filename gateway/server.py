@@ -5,7 +5,7 @@ How it stops: docs/decisions/0018-the-stop.md.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -153,7 +153,7 @@ def build_server(
     `admin` it is the port of the Admin API. Raises SettingsError for bad certificates, RuntimeError with the address
     that cannot be bound, and for a method that is missing from the port's table of scopes.
     """
-    _check_scopes(services, ADMIN_SCOPES if admin else METHOD_SCOPES)
+    _check_scopes(services, admin=admin)
     pipeline = CallPipeline(policy)
     server = grpc.aio.server(
         handlers=(pipeline,), options=_options(settings, shared), maximum_concurrent_rpcs=settings.max_calls
@@ -176,12 +176,13 @@ def call_policy(settings: Settings, **needs: Any) -> CallPolicy:
     return CallPolicy(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
 
 
-def _check_scopes(services: Sequence[Service], table: Mapping[str, str]) -> None:
-    """Raise RuntimeError for a method that has no scope in the table."""
+def _check_scopes(services: Sequence[Service], *, admin: bool) -> None:
+    """Raise RuntimeError for a method that has no scope in the table of its port."""
+    name, table = ("ADMIN_SCOPES", ADMIN_SCOPES) if admin else ("METHOD_SCOPES", METHOD_SCOPES)
     for service in services:
         for method in service.descriptor.methods:
             if f"/{service.descriptor.full_name}/{method.name}" not in table:
-                raise RuntimeError(f"{method.full_name} has no row in the table of scopes")
+                raise RuntimeError(f"{method.full_name} has no row in {name}")
 
 
 def _options(settings: Settings, shared: bool) -> list[tuple[str, Any]]:
