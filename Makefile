@@ -26,7 +26,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos protos-archive docs lint type fresh shape test test-clients chaos simulate demo bench bench-scale profile check live
+.PHONY: help setup lock protos protos-archive sbom licences docs lint type fresh shape test test-clients chaos simulate demo bench bench-scale profile check live
 
 help: ## list the commands
 	@echo "social gateway: make demo and make test need Python 3.11 or newer, and set up everything else themselves."
@@ -50,10 +50,17 @@ protos-archive: $(STAMP) ## pack the contract with its imports into dist/social-
 	@$(BIN)/python protos/generate.py --archive dist/social-gateway-protos.tar.gz
 	@echo dist/social-gateway-protos.tar.gz
 
-docs: $(STAMP) ## print docs/settings.md, errors.md and the tables of providers.md from the code
+sbom: $(STAMP) ## write what the product is made of to dist/social-gateway.cdx.json (CycloneDX)
+	@$(BIN)/python -m tests.shape.sbom
+
+licences: $(STAMP) ## print the licence of everything that the product is made of
+	@$(BIN)/python -m tests.shape.sbom --licences
+
+docs: $(STAMP) ## print docs/settings.md, errors.md and the tables of providers.md and metrics.md
 	@$(BIN)/python -m gateway.cli.reference > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 	@$(BIN)/python -m tests.api.print_errors > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 	@$(BIN)/python -m gateway.cli.providers docs/providers.md
+	@$(BIN)/python -m gateway.cli.metrics_page docs/metrics.md
 
 lint: $(STAMP) ## ruff, import-linter and buf (style, import directions, the contract)
 	@$(BIN)/ruff check .
@@ -69,7 +76,7 @@ fresh: $(STAMP) ## check that the generated code is what protoc generates now
 	@$(BIN)/python protos/generate.py --check
 
 test: $(STAMP) ## the tests: parallel, against real servers, no network (TESTS=tests/api ARGS="-k name" select some)
-	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/node-packages && .ci/pgbouncer)
+	@$(if $(filter tests,$(TESTS)),.ci/chromium && .ci/node-packages && .ci/pgbouncer && .ci/promtool)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos and not shape and not clients" $(TESTS) $(ARGS)
 
 test-clients: $(STAMP) ## the tests in other languages: stubs of each, and the examples as real programs

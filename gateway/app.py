@@ -11,7 +11,8 @@ from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gateway import data_folder, ids, log, upload_store
+from gateway import data_folder, ids, key_watch, log, upload_store
+from gateway.audit import chain
 from gateway.bootstrap import (
     Resources,
     is_migrated,
@@ -31,6 +32,8 @@ from gateway.readiness import Readiness
 from gateway.settings import Settings, unknown_names
 from gateway.shutdown import Part, Patience, Shutdown
 from gateway.siblings import Siblings
+from gateway.telemetry import opening
+from gateway.telemetry.recorder import OFF, Telemetry
 from providers import registry
 from providers.capabilities import Capability
 from providers.checked import checked
@@ -80,6 +83,7 @@ class Gateway:
     grpc: "GrpcServer | None"
     http: "HttpServer | None"
     jobs: "Jobs | None"
+    metrics: "HttpServer | None"
     shutdown: Shutdown = field(repr=False)
     admin: "GrpcServer | None" = None
 
@@ -134,9 +138,11 @@ async def start(
         servers = await _servers(started, settings, readiness, clock, siblings) if roles.calls else None
         listener = await started.enter(Part.NOTIFICATIONS, open_listener(resources))
         readiness.listener = listener
+        await started.enter(Part.KEY_SERVICES, key_watch.watched(resources.ring))
         await _schema(resources, servers)
         await verify_keys(resources)
         await keep_partitions(resources, clock())
+        telemetry, metrics = await _telemetry(started, resources, environment or {}, siblings)
         domain = await build_domain(
             started,
             resources,
@@ -145,6 +151,7 @@ async def start(
             new_id=new_id,
             overrides=overrides or {},
             public_url=_public_url(settings, servers),
+            telemetry=telemetry,
         )
         uploads = readiness.uploads = upload_store.StoreWatch(domain.blobs, uploads_work)
         started.add(Part.STORE_PROBE, lambda _: uploads.close())
@@ -158,7 +165,7 @@ async def start(
             if server is not None:
                 await server.set_ready(await readiness.serving())
                 server.watch(readiness.serving)
-        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, started.take(), admin)
+        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, metrics, started.take(), admin)
     _banner(gateway)
     return gateway
 
@@ -172,13 +179,11 @@ async def build_domain(
     new_id: Callable[[], str],
     overrides: ProviderOverrides,
     public_url: str,
+    telemetry: Telemetry = OFF,
 ) -> Domain:
     """Build the domain on open resources, replaying spilled tokens; what is opened here is added to `started`."""
     settings = resources.settings
-    found = {
-        name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
-        for name in registry.PROVIDERS
-    }
+    found = _providers(settings, clock, overrides)
     started.add(Part.VENDORS, lambda _: _close_all(found.values()))
     sealer = Sealer(resources.db, resources.ring, listener)
 
@@ -194,6 +199,7 @@ async def build_domain(
         spill_folder=settings.spill_dir,
         renew_from_parent=renew_from_parent,
         share=settings.agency_share,
+        telemetry=telemetry,
     )
     started.add(Part.TOKENS, lambda _: tokens.close())
     # Fetches occupy at most half of the workers.
@@ -219,20 +225,30 @@ async def build_domain(
         new_id=new_id,
         public_url=public_url,
         oauth_secret=await keys.get_secret(resources.db, resources.ring, "oauth"),
+        audit_secret=await keys.get_secret(resources.db, resources.ring, chain.SECRET),
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
         agency_upload_bytes=settings.agency_upload_bytes,
         engagement_retention=timedelta(days=settings.engagement_retention_days),
         upload_retention=timedelta(hours=settings.upload_retention_hours),
+        audit_retention=timedelta(days=settings.audit_retention_days),
         leases=Leases(timedelta(seconds=settings.worker_stale_seconds)),
         fetches=FairPlaces(places, share=settings.agency_share),
         verifications=FairPlaces(VERIFICATIONS, share=settings.agency_share),
         syncs=FairPlaces(SYNCS, share=settings.agency_share),
         ads=FairPlaces(ADS, share=settings.agency_share),
         spend_ceilings=settings.spend_ceilings,
+        telemetry=telemetry,
     )
     started.add(Part.LOOKS, lambda _: domain.prober.close())
     return domain
+
+
+def _providers(settings: Settings, clock: Clock, overrides: ProviderOverrides) -> dict[str, Provider]:
+    return {
+        name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
+        for name in registry.PROVIDERS
+    }
 
 
 async def _close_both(fetcher: Fetcher, poster: Poster) -> None:
@@ -253,6 +269,30 @@ async def _servers(
     from gateway.servers import Servers
 
     return await Servers.start(started, settings, readiness, clock, siblings)
+
+
+async def _telemetry(
+    started: Shutdown, resources: Resources, environment: Mapping[str, str], siblings: Siblings | None
+) -> "tuple[Telemetry, HttpServer | None]":
+    """Open the telemetry that was asked for, and serve `/metrics` if that was."""
+    opened = opening.open_telemetry(resources.settings, environment)
+    if not opened.telemetry.on:
+        return OFF, None
+    # Only where it was asked for: neither is needed otherwise.
+    from gateway.http import metrics
+    from gateway.telemetry.gauges import Gauges
+
+    resources.db.observer = opened.telemetry.database
+    gauges = Gauges(resources.db, opened.telemetry)
+    started.add(Part.TELEMETRY, lambda _: opened.close())
+    started.add(Part.GAUGES, lambda _: gauges.close())
+    gauges.start()
+    if opened.prometheus is None:
+        return opened.telemetry, None
+    address = metrics.address_of(resources.settings.metrics_address, siblings.number if siblings else 0)
+    server = await metrics.serve(opened.prometheus, address)
+    started.add(Part.METRICS, lambda _: server.stop())
+    return opened.telemetry, server
 
 
 async def _schema(resources: Resources, servers: "Servers | None") -> None:
@@ -303,6 +343,7 @@ def _banner(gateway: Gateway) -> None:
         admin=_bound(settings.admin_address, gateway.admin.port) if gateway.admin else "",
         tls=settings.tls_cert is not None,
         http=_bound(settings.http_address, http.port) if http else "",
+        metrics=gateway.metrics.port if gateway.metrics else "",
         public_url=gateway.domain.public_url,
         jobs=gateway.jobs is not None,
         database=gateway.resources.place,

@@ -79,6 +79,7 @@ async def open_resources(settings: Settings, *, jobs: bool = True, pool_size: in
         finally:
             await db.close()
     finally:
+        ring.close()
         if server is not None:
             await server.release()
 

@@ -1,4 +1,4 @@
-"""The caller: the holder of an API key, and what that key may use.
+"""The caller: the holder of an API key, of a token or of a certificate, and what that may use.
 
 Owns `Caller` and the context variable that carries it through one call. Does not know how a key is checked.
 """
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 CLAIM_SCOPE = "locations.claim"
-"""The scope with which a key for all locations of its agency may claim further ones."""
+"""The scope with which a key for all locations of its agency, or a token, may claim further ones."""
 
 OPERATE_SCOPE = "admin.operate"
 """The scope of operators: it reaches beyond the key's own agency."""
@@ -15,21 +15,31 @@ OPERATE_SCOPE = "admin.operate"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One authenticated caller; `locations` is None when the key may use every location of its agency."""
+    """One authenticated caller; `locations` is None when the key may use every location of its agency.
+
+    `named_by_operator` is whether an operator named `locations`, which makes them the agency's. The issuer of a token
+    names locations too, but cannot give them away.
+    """
 
     key_id: str
     agency: str
     locations: frozenset[str] | None
     scopes: frozenset[str]
     redirect_uris: frozenset[str] = frozenset()
+    named_by_operator: bool = True
+
+    @property
+    def assigned(self) -> bool:
+        """Whether an operator gave the key these very locations."""
+        return self.locations is not None and self.named_by_operator
 
     def may_use(self, location: str) -> bool:
         """Return whether the key's own list allows the location; which agency owns it is checked elsewhere."""
         return self.locations is None or location in self.locations
 
     def may_claim(self, location: str) -> bool:
-        """Return whether the key may make a location without an owner its agency's: it names it, or has the scope."""
-        return self.may_use(location) and (self.locations is not None or self.has_scope(CLAIM_SCOPE))
+        """Return whether the key may make a location without an owner its agency's: by assignment or by scope."""
+        return self.may_use(location) and (self.assigned or self.has_scope(CLAIM_SCOPE))
 
     @property
     def operates(self) -> bool:

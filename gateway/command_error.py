@@ -20,6 +20,7 @@ SELF_EXPLANATORY = {
 ADVICE = {
     "DatabaseBusy": "Something else holds it: try again, and if that does not help, look at pg_stat_activity.",
     "DatabaseUnavailable": "Start PostgreSQL, correct GATEWAY_DATABASE_URL, or unset it to use an embedded one.",
+    "KeyUnavailable": "Its service, its address and its credentials must be right: docs/keys.md.",
     "KeyMissing": "Add it again behind the active one, run `social-gateway keys rotate`, and only then take it out.",
     "Misconfigured": "`social-gateway doctor` looks at every setting.",
 }

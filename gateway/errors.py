@@ -122,6 +122,36 @@ class Unauthenticated(DomainError):
     reason = "API_KEY_INVALID"
 
 
+class TokenInvalid(Unauthenticated):
+    """The call carries a JSON Web Token that is not valid here now."""
+
+    reason = "TOKEN_INVALID"
+
+    def __init__(self, problem: str) -> None:
+        """Report what is wrong with the token, in a word of the contract."""
+        super().__init__(metadata={"problem": problem})
+
+
+class IssuerUnavailable(DomainError):
+    """The keys of the token's issuer cannot be read now; nothing was done."""
+
+    reason = "ISSUER_UNAVAILABLE"
+
+    def __init__(self, issuer: str, *, retry_at: datetime | None = None) -> None:
+        """Report the issuer by its name in the configuration."""
+        super().__init__(metadata={"issuer": issuer}, retry_at=retry_at)
+
+
+class CertificateInvalid(Unauthenticated):
+    """The client's certificate stands for no caller."""
+
+    reason = "CERTIFICATE_INVALID"
+
+    def __init__(self, problem: str) -> None:
+        """Report what is wrong with the certificate, in a word of the contract."""
+        super().__init__(metadata={"problem": problem})
+
+
 class LocationForbidden(DomainError):
     """The API key may not use this location."""
 

@@ -40,11 +40,13 @@ _SECRET_NAMES = frozenset(
 )  # fmt: skip
 _SECRET_ENDINGS = ("_token", "_secret", "_password", "_api_key", "-token", "-secret")
 
-# Secrets recognised by pattern: TikTok's tokens, our API keys, auth headers, and what URLs carry before @ and after ?.
+# Secrets recognised by pattern: TikTok's tokens, our API keys, JSON Web Tokens, auth headers, and what URLs carry
+# before @ and after ?.
 _SECRET_LOOKS = re.compile(
     r"""
       \b(?:act|rft|clt)\.[A-Za-z0-9!*._~%-]{6,}
     | \bsg_[A-Za-z0-9_-]{16,}
+    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*
     | (?<=bearer\ )[^\s"',;]+
     | (?<=basic\ )[A-Za-z0-9+/=]{8,}
     | (?<=://)[^/\s:@"']*:[^/\s@"']+(?=@)
@@ -55,7 +57,7 @@ _SECRET_LOOKS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 # A text that does not match this cannot match the pattern above; this check is cheaper.
-_HINT = re.compile(r"[acr][cfl]t\.|sg_|earer |asic |://|=", re.IGNORECASE)
+_HINT = re.compile(r"[acr][cfl]t\.|sg_|eyJ|earer |asic |://|=", re.IGNORECASE)
 
 
 class _Unfailing:

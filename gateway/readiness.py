@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from gateway import log
+from gateway import key_watch, log
 from gateway.bootstrap import Resources
 from gateway.data_folder import FolderWatch
 from gateway.siblings import Siblings
@@ -28,7 +28,9 @@ REVIVE_EVERY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of the checks; `jobs` is None in a process that runs no jobs, `processes` in one that is alone."""
+    """The result of the checks; `jobs` is None in a process that runs no jobs, `processes` in one that is alone, `keys`
+    in one whose encryption keys are all its own.
+    """
 
     database: bool = False
     migrations: bool = False
@@ -37,6 +39,7 @@ class Report:
     uploads: bool = True
     jobs: bool | None = None
     processes: bool | None = None
+    keys: bool | None = None
     draining: bool = False
 
     @property
@@ -48,7 +51,9 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Whether every part works."""
+        """Whether every part works, but for the services of encryption keys: all processes lose them at once, and serve
+        everything whose data key they have.
+        """
         parts = self.listener and self.data_dir and self.uploads and self.jobs is not False
         return self.serving and parts and self.processes is not False
 
@@ -105,6 +110,7 @@ class Readiness:
             data_dir=await self._folder.writable(),
             uploads=self.uploads is not None and self.uploads.works(),
             jobs=jobs,
+            keys=not key_watch.away(self.resources.ring) if self.resources.ring.services else None,
             draining=self.draining,
         )
 

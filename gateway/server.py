@@ -21,7 +21,7 @@ from gateway.rpc.health import HealthService
 from gateway.rpc.service import Service
 from gateway.settings import Settings
 from gateway.sockets import ServerSockets
-from gateway.tls import CertificateFiles
+from gateway.tls import CertificateFiles, TlsFiles
 
 _log = log.get("gateway.server")
 
@@ -218,7 +218,7 @@ def _bind(server: grpc.aio.Server, settings: Settings, named: tuple[str, str], s
     """
     add: Callable[[str], int] = server.add_insecure_port
     if settings.tls_cert is not None and settings.tls_key is not None:
-        credentials = _credentials(CertificateFiles(settings.tls_cert, settings.tls_key))
+        credentials = _credentials(CertificateFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
         add = partial(server.add_secure_port, server_credentials=credentials)
     setting, address = named
     scheme, separator, _ = address.partition(":")
@@ -236,11 +236,17 @@ def _bind(server: grpc.aio.Server, settings: Settings, named: tuple[str, str], s
 
 
 def _credentials(files: CertificateFiles) -> grpc.ServerCredentials:
-    """Return credentials that check the files at every handshake."""
+    """Return credentials that check the files at every handshake, and clients' certificates if there are authorities
+    for them.
+    """
+
+    def configuration(found: TlsFiles) -> Any:
+        return grpc.ssl_server_certificate_configuration([(found.key, found.chain)], found.client_ca or None)
 
     def fetch() -> Any:
-        pair = files.changed()
-        return None if pair is None else grpc.ssl_server_certificate_configuration([pair])
+        found = files.changed()
+        return None if found is None else configuration(found)
 
-    first = grpc.ssl_server_certificate_configuration([files.load()])
-    return grpc.dynamic_ssl_server_credentials(first, fetch)
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(files.load()), fetch, require_client_authentication=files.client_ca is not None
+    )

@@ -3,12 +3,15 @@
 Owns their order, and what is answered while the schema is too old. Imported only by a process that has this role.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from gateway.audit.trail import Trail
 from gateway.bootstrap import Resources
+from gateway.caller import Caller
+from gateway.callers import directory
 from gateway.clock import Clock
 from gateway.domain import api_keys
 from gateway.domain.context import Domain
@@ -18,6 +21,7 @@ from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
 from gateway.http.rest.edge import Calls
 from gateway.http.serving import HttpServer
+from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.readiness import Readiness
@@ -80,13 +84,35 @@ class Servers:
 
     async def start_calls(self, domain: Domain, resources: Resources) -> None:
         """Start the gRPC server, and give the HTTP edge its domain; health reports NOT_SERVING until `set_ready`."""
+        trail = Trail(domain.db, domain.clock)
+        self.started.add(Part.AUDIT, lambda _: trail.close())
         store = await open_keys(resources, domain)
-        policy, owners = _policy(self.settings, domain, store), owners_of(self.settings, domain)
+        policy, owners = self._policy(store, domain, trail), owners_of(self.settings, domain)
         if self.settings.admin_address:
             self.admin = await self._start_admin(domain, resources, policy, AdminDomain(domain, owners, store))
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
         self.edge.calls = Calls.of(self.grpc.pipeline, self.grpc.descriptors)
+
+    def _policy(self, store: api_keys.KeyStore, domain: Domain, trail: Trail) -> CallPolicy:
+        """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
+        settings, clock = self.settings, domain.clock
+        authenticate: Authenticate = partial(api_keys.authenticate, store)
+        recognize: Recognize | None = None
+        if settings.callers_file is not None:
+            found = directory.open_directory(settings, settings.callers_file, authenticate, clock)
+            self.started.add(Part.ISSUERS, lambda _: found.close())
+            authenticate = partial(_of_active_agency, store, found.authenticate)
+            recognize = partial(_of_active_agency, store, found.recognize) if settings.tls_client_ca else None
+        return call_policy(
+            settings,
+            authenticate=authenticate,
+            recognize=recognize,
+            limits=_limits(settings, clock),
+            clock=clock,
+            trail=trail,
+            telemetry=domain.telemetry,
+        )
 
     async def _start_grpc(self, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners) -> GrpcServer:
         page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
@@ -131,10 +157,16 @@ def owners_of(settings: Settings, domain: Domain) -> Owners:
     return open_owners(domain.db, domain.listener, domain.clock, limits)
 
 
-def _policy(settings: Settings, domain: Domain, store: api_keys.KeyStore) -> CallPolicy:
-    """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
-    limits = _limits(settings, domain.clock)
-    return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
+async def _of_active_agency(
+    store: api_keys.KeyStore, identify: Callable[[Any], Awaitable[Caller]], sent: Any
+) -> Caller:
+    """Return who is identified by what was sent, unless its agency is suspended or being deleted: a token or
+    certificate knows nothing of that. The bootstrap key is the operator's own, whatever becomes of its agency.
+    """
+    caller = await identify(sent)
+    if caller is not api_keys.BOOTSTRAP:
+        await api_keys.require_active(store, caller.agency)
+    return caller
 
 
 def _limits(settings: Settings, clock: Clock) -> Limits:

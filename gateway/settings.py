@@ -102,9 +102,23 @@ class Settings(BaseSettings):
         None, description="PEM file with the gRPC server's certificate chain; reloaded when it changes."
     )
     tls_key: Path | None = Field(None, description="PEM file with the certificate's private key.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM file with the authorities of clients' certificates; if set, every client of the gRPC server "
+        "needs one of theirs. Reloaded when it changes.",
+    )
+    callers_file: Path | None = Field(
+        None,
+        description="TOML file with the issuers of tokens and the certificates that may call, beside API keys "
+        "([callers.md](callers.md)); reloaded when it changes.",
+    )
     encryption_keys: SecretStr = Field(
         SecretStr(""),
-        description="Keys that encrypt secrets, as id:base64(32 bytes), comma-separated, the active one first.",
+        description="Keys that encrypt secrets, as id:base64(32 bytes), comma-separated, the active one first; or "
+        "id:vault:…, id:aws-kms:…, id:google-kms:… of keys that a service keeps ([keys.md](keys.md)).",
+    )
+    encryption_keys_file: Path | None = Field(
+        None, description="File with the same, also one entry a line, instead of GATEWAY_ENCRYPTION_KEYS."
     )
     bootstrap_api_key: SecretStr | None = Field(
         None, description="API key of 32 or more characters for the default agency: all its locations, all scopes."
@@ -176,6 +190,12 @@ class Settings(BaseSettings):
         ge=1,
         le=3650,
         description="Days for which points of metrics and comments are kept after they were last read.",
+    )
+    audit_retention_days: int = Field(
+        400,
+        ge=1,
+        le=3650,
+        description="Days for which rows of the audit log are kept at least; they are dropped by the week.",
     )
     highlevel_client_id: str = Field("", description="Client id of your HighLevel marketplace application.")
     highlevel_client_secret: SecretStr = Field(
@@ -258,6 +278,14 @@ class Settings(BaseSettings):
         description="Hours for which an upload is kept after the last post that named it became final; as long can a "
         "failed post be retried.",
     )
+    metrics_address: str = Field(
+        "",
+        description="Address of Prometheus's /metrics, such as 127.0.0.1:9464; off if unset. Without a host it is "
+        "loopback: it has no key. Of several processes the first has this port, and each other one the next.",
+    )
+    metrics_agency_label: bool = Field(
+        False, description="Tell agencies apart in the metrics that docs/metrics.md marks; each is a series of its own."
+    )
     max_connection_age_seconds: float = Field(
         0, ge=0, description="Age in seconds at which a client must reconnect, for load balancing; 0 means never."
     )
@@ -300,6 +328,9 @@ class Settings(BaseSettings):
         "bootstrap_api_key",
         "tls_cert",
         "tls_key",
+        "tls_client_ca",
+        "callers_file",
+        "encryption_keys_file",
         "upload_reserve_bytes",
         mode="before",
     )
@@ -307,6 +338,21 @@ class Settings(BaseSettings):
     def _empty_is_unset(cls, value: Any) -> Any:
         """Treat an empty variable as unset: compose files write unset variables that way."""
         return None if value == "" else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_keys(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take the encryption keys from their file, if there is one."""
+        file = values.get("encryption_keys_file")
+        if not file:
+            return values
+        if values.get("encryption_keys"):
+            raise ValueError("GATEWAY_ENCRYPTION_KEYS and GATEWAY_ENCRYPTION_KEYS_FILE: set one of them")
+        try:
+            text = Path(file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"GATEWAY_ENCRYPTION_KEYS_FILE: {file}: {type(error).__name__}") from None
+        return {**values, "encryption_keys": ",".join(split(text.replace("\n", ",")))}
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
@@ -354,6 +400,8 @@ class Settings(BaseSettings):
         """Refuse a certificate without a key, or a key without a certificate."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: set both or none")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("GATEWAY_TLS_CLIENT_CA: needs GATEWAY_TLS_CERT and GATEWAY_TLS_KEY")
         return self
 
     @model_validator(mode="after")
@@ -441,10 +489,12 @@ class Settings(BaseSettings):
         encryption key and the database password on their own.
         """
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
-        found += [entry.partition(":")[2].strip() for entry in self.encryption_keys.get_secret_value().split(",")]
+        # What has a second colon names a key that a service keeps.
+        entries = [entry.split(":") for entry in self.encryption_keys.get_secret_value().split(",")]
+        found += [entry[1].strip() for entry in entries if len(entry) == 2]
         for provider, setting in provider_settings.declared(type(self).model_fields):
             found += [self._declared[provider][setting.name]] if setting.secret else []
-        found += [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+        found += [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "VAULT_TOKEN")]
         urls = [each.get_secret_value() for each in (self.database_url, self.database_listen_url) if each is not None]
         return [*found, *(unquote(urlsplit(url).password or "") for url in urls)]
 

@@ -24,10 +24,16 @@ class Part(Enum):
     HTTP = auto()
     FETCHES = auto()
     LOOKS = auto()
+    ISSUERS = auto()
     TOKENS = auto()
     VENDORS = auto()
+    AUDIT = auto()
+    GAUGES = auto()
+    METRICS = auto()
+    TELEMETRY = auto()
     NOTIFICATIONS = auto()
     STORE_PROBE = auto()
+    KEY_SERVICES = auto()
     DATABASE = auto()
 
 
@@ -42,11 +48,15 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     # Callbacks of consents and webhooks were accepted until here.
     (Part.HTTP,),
     # Whoever waited for a look into a file has ended; what was looked into ahead is looked into again when needed.
-    (Part.FETCHES, Part.LOOKS),
+    (Part.FETCHES, Part.LOOKS, Part.ISSUERS),
     # Pairs that a vendor has issued are saved, perhaps after another call to the vendor.
     (Part.TOKENS,),
     (Part.VENDORS,),
-    (Part.NOTIFICATIONS, Part.STORE_PROBE),
+    # How the last calls ended is written.
+    (Part.AUDIT,),
+    (Part.NOTIFICATIONS, Part.STORE_PROBE, Part.GAUGES, Part.METRICS, Part.KEY_SERVICES),
+    # What was measured until here is sent.
+    (Part.TELEMETRY,),
     # Last, with the embedded server: everything above may write.
     (Part.DATABASE,),
 )

@@ -19,7 +19,7 @@ from gateway.trailers import Lengths, fitting
 from providers import errors as providers
 from storage import errors as storage
 from storage.database import DatabaseBusy, DatabaseUnavailable
-from storage.key_ring import KeyMissing
+from storage.key_ring import KeyMissing, KeyUnavailable
 
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"
@@ -66,6 +66,9 @@ REASONS: dict[str, Reason] = {
     "RESOURCE_NOT_FOUND": Reason(_C.NOT_FOUND, "This does not exist."),
     "RESOURCE_EXISTS": Reason(_C.ALREADY_EXISTS, "This exists already."),
     "API_KEY_INVALID": Reason(_C.UNAUTHENTICATED, "The application is not signed in."),
+    "TOKEN_INVALID": Reason(_C.UNAUTHENTICATED, "The application is not signed in."),
+    "ISSUER_UNAVAILABLE": Reason(_C.UNAVAILABLE, _LATER, timedelta(seconds=5)),
+    "CERTIFICATE_INVALID": Reason(_C.UNAUTHENTICATED, "The application is not signed in."),
     "LOCATION_FORBIDDEN": Reason(_C.PERMISSION_DENIED, "The application may not use this location."),
     "SCOPE_MISSING": Reason(_C.PERMISSION_DENIED, "The application may not do this."),
     "QUOTA_EXCEEDED": Reason(_C.RESOURCE_EXHAUSTED, _LATER),
@@ -176,6 +179,10 @@ _OTHERS: dict[type[BaseException], Callable[[Any], ErrorFacts]] = {
         "GATEWAY_UNAVAILABLE", "What this needs is locked by other work, or too much is waiting; try again.", {}
     ),
     DatabaseUnavailable: lambda _: ErrorFacts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
+    # Before its base class. The log and `doctor` say what the service said.
+    KeyUnavailable: lambda _: ErrorFacts(
+        "GATEWAY_UNAVAILABLE", "The service that keeps an encryption key does not answer.", {}
+    ),
     # Another process sealed with a key that this one does not have. The log and `doctor` name the key.
     KeyMissing: lambda _: ErrorFacts(
         "GATEWAY_UNAVAILABLE", "An encryption key that is in use is missing in this process.", {}

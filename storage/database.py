@@ -7,7 +7,7 @@ Does not know any table.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Any, NoReturn, cast
 
 import psycopg
@@ -26,6 +26,11 @@ Transaction = AsyncSession
 """One transaction (or one read): the first argument of every storage function."""
 
 Hook = Callable[[Transaction], Awaitable[None]]
+
+Observer = Callable[[str], AbstractContextManager[Any]]
+"""Returns what a `transaction` or a `read` is measured with."""
+
+_UNOBSERVED: AbstractContextManager[Any] = nullcontext()
 
 CHANNEL = "gateway"
 LOCK_SECONDS = 3.0
@@ -76,6 +81,7 @@ class Database:
         self.url = url
         self.engine = engine
         self.pooled = False
+        self.observer: Observer = lambda kind: _UNOBSERVED
         # A read needs no BEGIN and ROLLBACK around it: in READ COMMITTED each statement has its own snapshot anyway.
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._places = places
@@ -129,18 +135,23 @@ class Database:
         Hooks registered with `before_commit` run last. Raises `DatabaseBusy`, and `DatabaseUnavailable` when the
         database is lost.
         """
-        async with self._session(self.engine, info={"partitions": self._partitions}) as tx:
-            yield tx
-            await tx.flush()
-            await _run_hooks(tx)
-            await tx.commit()
+        info = {"partitions": self._partitions}
+        with self.observer("transaction"):
+            async with self._session(self.engine, info=info) as tx:
+                yield tx
+                await tx.flush()
+                await _run_hooks(tx)
+                await tx.commit()
+        for done in tx.info.pop("after_commit", ()):
+            done()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A session for SELECTs: each statement sees what was committed when it started. Writing is not allowed."""
         engine = self._reads if self.pooled else self.engine
-        async with self._session(engine, autoflush=False, info={"reads": True}) as tx, _autocommit(tx):
-            yield tx
+        with self.observer("read"):
+            async with self._session(engine, autoflush=False, info={"reads": True}) as tx, _autocommit(tx):
+                yield tx
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine, **options: Any) -> AsyncIterator[Transaction]:
@@ -217,6 +228,11 @@ def before_commit(tx: Transaction, name: str, hook: Hook) -> None:
     if tx.info.get("reads"):
         raise RuntimeError("a read was asked to write")
     _hooks(tx).setdefault(name, hook)
+
+
+def after_commit(tx: Transaction, done: Callable[[], None]) -> None:
+    """Call `done` once this transaction has certainly been committed."""
+    tx.info.setdefault("after_commit", []).append(done)
 
 
 async def notify(tx: Transaction, topic: str, key: str) -> None:

@@ -6,7 +6,7 @@ Owns what belongs to a location without a column that says so. Does not know who
 from sqlalchemy import Table, delete, func, select, text
 from sqlmodel import col
 
-from storage import agencies, api_keys, keys, location_contents
+from storage import agencies, api_keys, audit, keys, location_contents
 from storage.agencies import AgencyRow
 from storage.api_keys import ApiKeyRow
 from storage.connections import ConnectionRow
@@ -20,6 +20,9 @@ from storage.webhooks import WebhookRow
 
 TOPIC = "erased"
 """The topic of the notifications that a location, which is their key, is erased: files of it go, too."""
+
+KEPT = frozenset({audit.TABLE, audit.UnsealedRow.__tablename__})
+"""The audit log says who deleted what: it goes with its own time, and nothing is ever taken out of it."""
 
 # A job of the queue names its post in its arguments; processes of earlier versions put them there.
 _QUEUED = text("DELETE FROM procrastinate_jobs WHERE args->>'location' = :location")
@@ -78,7 +81,7 @@ async def agency(tx: Transaction, agency: str) -> None:
 
 def _tables() -> list[Table]:
     """Return the tables with an agency, in a fixed order, its own row last."""
-    found = [table for _, table in sorted(metadata().tables.items()) if "agency" in table.c]
+    found = [table for name, table in sorted(metadata().tables.items()) if "agency" in table.c and name not in KEPT]
     return sorted(found, key=lambda table: table.name == AgencyRow.__tablename__)
 
 

@@ -7,14 +7,13 @@ Does not know what the keys seal.
 from collections.abc import Callable
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import func, select, union_all
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import col
 
-from storage import seal
 from storage.database import Database, Transaction
-from storage.key_ring import KeyRing, KeyWrong
+from storage.key_encryption import KeyEncryption
+from storage.key_ring import KeyRing
 from storage.keys import DataKeyTable, KeyCheckTable, SecretTable
 
 BATCH = 200
@@ -32,8 +31,8 @@ async def verify_ring(db: Database, ring: KeyRing, *, remember: bool = True) -> 
         # The rows first: a check value stored now with a wrong key would lock the right one out.
         for key_id in in_use:
             await _verify_rows(tx, ring, key_id)
-        for key_id, cipher in ring.keys.items():
-            await _verify_key(tx, key_id, cipher, remember)
+        for key_id, key in ring.keys.items():
+            await _verify_key(tx, key_id, key, remember)
 
 
 async def rewrap(db: Database, ring: KeyRing, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
@@ -83,18 +82,15 @@ async def count_by_key(db: Database) -> dict[str, int]:
         return {row[0]: row[1] for row in await tx.execute(query)}
 
 
-async def _verify_key(tx: Transaction, key_id: str, cipher: AESGCM, remember: bool) -> None:
+async def _verify_key(tx: Transaction, key_id: str, key: KeyEncryption, remember: bool) -> None:
     aad = f"key_checks|{key_id}"
     if remember:
-        statement = pg_insert(KeyCheckTable).values(key_id=key_id, sealed=seal.seal(cipher, b"check", aad=aad))
+        statement = pg_insert(KeyCheckTable).values(key_id=key_id, sealed=await key.wrap(b"check", aad=aad))
         await tx.execute(statement.on_conflict_do_nothing())
     query = select(col(KeyCheckTable.sealed)).where(col(KeyCheckTable.key_id) == key_id)
     sealed = (await tx.execute(query)).scalar_one_or_none()
-    try:
-        if sealed is not None:
-            seal.open_(cipher, sealed, aad=aad)
-    except seal.SealBroken:
-        raise KeyWrong(key_id) from None
+    if sealed is not None:
+        await key.unwrap(sealed, aad=aad)
 
 
 async def _verify_rows(tx: Transaction, ring: KeyRing, key_id: str) -> None:
@@ -102,7 +98,7 @@ async def _verify_rows(tx: Transaction, ring: KeyRing, key_id: str) -> None:
     for table in _WRAPPED_TABLES:
         query = select(table).where(col(table.key_id) == key_id).limit(1)
         for row in (await tx.execute(query)).scalars():
-            ring.unwrap(key_id, row.wrapped, aad=row.aad)
+            await ring.unwrap(key_id, row.wrapped, aad=row.aad)
 
 
 async def _rewrap_batch(db: Database, ring: KeyRing, table: Any) -> int:
@@ -111,6 +107,6 @@ async def _rewrap_batch(db: Database, ring: KeyRing, table: Any) -> int:
     async with db.transaction() as tx:
         rows = list((await tx.execute(query)).scalars())
         for row in rows:
-            plain = ring.unwrap(row.key_id, row.wrapped, aad=row.aad)
-            row.key_id, row.wrapped = ring.wrap(plain, aad=row.aad)
+            plain = await ring.unwrap(row.key_id, row.wrapped, aad=row.aad)
+            row.key_id, row.wrapped = await ring.wrap(plain, aad=row.aad)
     return len(rows)

@@ -128,22 +128,22 @@ class Sealer:
         if known is not None:
             return known
         found = await self._sealers.load(location, lambda: self._read(tx, location))
-        return found or self._of(location, await self._create(tx, location))
+        return found or await self._of(location, await self._create(tx, location))
 
     async def _read(self, tx: Transaction, location: str) -> LocationSealer | None:
         """Return the sealer to cache, None if there is none: a key that was created in this very transaction is not
         cached, because after a rollback nothing may be sealed with it.
         """
         rows = [] if location in tx.info.get(_UNCOMMITTED, ()) else await _data_keys(tx, location)
-        return self._of(location, rows) if rows else None
+        return await self._of(location, rows) if rows else None
 
-    def _of(self, location: str, rows: Sequence[DataKeyTable]) -> LocationSealer:
-        ciphers = {row.version: seal.aead(self.ring.unwrap(row.key_id, row.wrapped, aad=row.aad)) for row in rows}
+    async def _of(self, location: str, rows: Sequence[DataKeyTable]) -> LocationSealer:
+        ciphers = {row.version: seal.aead(await self.ring.unwrap(row.key_id, row.wrapped, aad=row.aad)) for row in rows}
         return LocationSealer(location, max(ciphers), ciphers)
 
     async def _create(self, tx: Transaction, location: str) -> list[DataKeyTable]:
         """Create the first data key; if another transaction is doing so right now, wait for it and use its key."""
-        key_id, wrapped = self.ring.wrap(os.urandom(seal.KEY_BYTES), aad=_data_key_aad(location, 1))
+        key_id, wrapped = await self.ring.wrap(os.urandom(seal.KEY_BYTES), aad=_data_key_aad(location, 1))
         statement = pg_insert(DataKeyTable).values(location=location, version=1, key_id=key_id, wrapped=wrapped)
         made = await tx.execute(statement.on_conflict_do_nothing().returning(col(DataKeyTable.version)))
         if made.first() is not None:
@@ -159,12 +159,12 @@ async def get_secret(db: Database, ring: KeyRing, name: str) -> bytes:
     async with db.read() as tx:
         row = (await tx.execute(query)).scalar_one_or_none()
     if row is None:
-        key_id, wrapped = ring.wrap(os.urandom(seal.KEY_BYTES), aad=_secret_aad(name))
+        key_id, wrapped = await ring.wrap(os.urandom(seal.KEY_BYTES), aad=_secret_aad(name))
         statement = pg_insert(SecretTable).values(name=name, key_id=key_id, wrapped=wrapped)
         async with db.transaction() as tx:
             await tx.execute(statement.on_conflict_do_nothing())
             row = (await tx.execute(query)).scalar_one()
-    return ring.unwrap(row.key_id, row.wrapped, aad=row.aad)
+    return await ring.unwrap(row.key_id, row.wrapped, aad=row.aad)
 
 
 async def _data_keys(tx: Transaction, location: str) -> list[DataKeyTable]:

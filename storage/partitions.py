@@ -23,7 +23,7 @@ WEEK = timedelta(days=7)
 AHEAD = timedelta(days=14)
 """How long before its first row a partition is created."""
 
-TABLES: dict[str, timedelta] = {"events": WEEK, "event_positions": WEEK, "idempotency": WEEK}
+TABLES: dict[str, timedelta] = {"events": WEEK, "event_positions": WEEK, "idempotency": WEEK, "audit": WEEK}
 """The partitioned tables, and how much time one partition of each has."""
 
 DROP_LOCK = "1500ms"
@@ -133,6 +133,11 @@ async def drop(db: Database, table: str, before: datetime, mark: Mark | None = N
             break
         dropped.append(partition.name)
     return dropped
+
+
+def end_of(name: str) -> datetime:
+    """Return the time before which all rows of a partition are."""
+    return _parsed(name).end
 
 
 def names(connection: Connection) -> frozenset[str]:

@@ -63,7 +63,8 @@ class PostRow(SQLModel, table=True):
     The post is published through `account`; `named_account` is the account that the caller named, if it is a different
     one. `differences` has, by field, what a planner keeps otherwise than it was sent. A round of attempts begins at
     `queue_time` with attempt `round_start`: when the post was created or retried.
-    `content` has the addresses of media without their queries, `addresses_sealed` the whole ones.
+    `content` has the addresses of media without their queries, `addresses_sealed` the whole ones. `traceparent` is
+    that of the call that made the post, if it was traced.
     """
 
     __tablename__ = "posts"
@@ -131,6 +132,7 @@ class PostRow(SQLModel, table=True):
     publish_time: datetime | None = time_field(nullable=True)
     version: int = 1
     addresses_sealed: bytes | None = None
+    traceparent: str = Field(default="", sa_type=Text, nullable=False, sa_column_kwargs={"server_default": ""})
     agency: str = agency_field()
 
     @property

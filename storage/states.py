@@ -308,3 +308,16 @@ class EncryptionKeyState(StrEnum):
     RETIRING = "RETIRING"
     RETIRED = "RETIRED"
     MISSING = "MISSING"
+
+
+class AuditOutcome(StrEnum):
+    """What became of what a row of the audit log is about: `audit.outcome`."""
+
+    COMMITTED = "COMMITTED"
+    """The row was written in the transaction that made the change."""
+    ANSWERED = "ANSWERED"
+    """The call succeeded, and left nothing to write: it was repeated, or changed nothing that is stored here."""
+    REFUSED = "REFUSED"
+    """The call ended with an error; what it had committed before has a row of its own."""
+    ANNOUNCED = "ANNOUNCED"
+    """A token is about to be used for a call to its vendor."""

@@ -32,6 +32,7 @@ pytest_plugins = [
     "tests.fixtures.audiences",
     "tests.fixtures.logs",
     "tests.fixtures.s3",
+    "tests.fixtures.vault",
 ]
 
 

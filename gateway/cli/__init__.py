@@ -13,6 +13,7 @@ from gateway.cli import (
     agencies,
     api_keys,
     audiences,
+    audit,
     demo,
     doctor,
     keys,
@@ -47,6 +48,7 @@ app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(locations.app, name="locations")
 app.add_typer(uploads.app, name="uploads")
 app.add_typer(audiences.app, name="audiences")
+app.add_typer(audit.app, name="audit")
 app.add_typer(simulate.app, name="simulate")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

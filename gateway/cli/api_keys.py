@@ -145,9 +145,11 @@ async def _create(*, lifetime: timedelta | None, **values: object) -> "NewKey":
     import os
     from typing import Any
 
+    from gateway.cli.acting import act_as_operator
     from gateway.domain import api_keys
 
     fields: dict[str, Any] = values
+    act_as_operator("api-keys create")
     async with _store() as store:
         expire_time = None if lifetime is None else store.clock() + lifetime
         return await api_keys.create(store, random=os.urandom, expire_time=expire_time, **fields)
@@ -192,8 +194,10 @@ async def _rotate(key_id: str, overlap: timedelta) -> str:
 
 
 async def _revoke(key_id: str) -> None:
+    from gateway.cli.acting import act_as_operator
     from gateway.domain import api_keys
 
+    act_as_operator("api-keys revoke")
     async with _store() as store:
         await api_keys.revoke(store, key_id)
 

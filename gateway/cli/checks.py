@@ -13,6 +13,7 @@ from gateway import settings as configuration
 from gateway.bootstrap import Resources, open_listener, open_resources, read_ring
 from gateway.cli import shared_store
 from gateway.cli.applications import highlevel, providers, tiktok, tiktok_business
+from gateway.cli.callers import callers, issuers
 from gateway.cli.findings import Finding, Verdict, note, ok, wrong
 from gateway.command_error import sentences
 from gateway.log import clean_text
@@ -37,6 +38,8 @@ async def examine() -> list[Finding]:
     findings.append(ok("settings", "all are valid"))
     for check in CHECKS:
         findings += _safely(check, settings)
+    findings += [each async for each in key_services(settings)]
+    findings += [each async for each in issuers(settings)]
     findings += [each async for each in uploads(settings)]
     findings += [each async for each in database(settings)]
     return findings
@@ -74,6 +77,24 @@ def public_url(settings: Settings) -> Iterator[Finding]:
         yield note("public URL", f"{settings.public_url}: works on this machine only; real consent pages need https")
     else:
         yield ok("public URL", f"{settings.public_url}; register {settings.callback_url} with the providers")
+
+
+async def key_services(settings: Settings) -> AsyncIterator[Finding]:
+    """Wrap and unwrap something with each key that a service keeps."""
+    try:
+        found = read_ring(settings)
+    except SettingsError:
+        # Said by `ring`.
+        return
+    for key in found.services:
+        try:
+            await key.prove()
+        except (key_ring.KeyMissing, key_ring.KeyWrong) as error:
+            for sentence in sentences(error):
+                yield wrong(f"encryption key {key.key_id}", sentence)
+        else:
+            yield ok(f"encryption key {key.key_id}", f"{key.service.place} wraps and unwraps")
+    found.close()
 
 
 async def uploads(settings: Settings) -> AsyncIterator[Finding]:
@@ -126,10 +147,11 @@ def tls(settings: Settings) -> Iterator[Finding]:
         return
     from cryptography import x509
 
-    CertificateFiles(settings.tls_cert, settings.tls_key).load()
+    CertificateFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca).load()
     certificate = x509.load_pem_x509_certificates(settings.tls_cert.read_bytes())[0]
     remaining = certificate.not_valid_after_utc - clock.now()
-    text = f"{settings.tls_cert}, good for {remaining.days} days"
+    clients = "" if settings.tls_client_ca is None else "; clients need a certificate"
+    text = f"{settings.tls_cert}, good for {remaining.days} days{clients}"
     yield ok("TLS", text) if remaining.days >= 0 else wrong("TLS", f"{settings.tls_cert} has expired", "renew it")
 
 
@@ -144,8 +166,9 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     highlevel,
     ports,
     tls,
+    callers,
 )
-AT_START = (public_url, providers, tiktok, tiktok_business, highlevel, tls)
+AT_START = (public_url, providers, tiktok, tiktok_business, highlevel, tls, callers)
 """The checks that `serve` and `worker` repeat: they call nobody and change nothing."""
 
 

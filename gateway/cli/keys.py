@@ -86,7 +86,10 @@ def _state(ring: "KeyRing", key_id: str, count: int) -> str:
 async def _rotate() -> str:
     from rich.progress import Progress
 
+    from gateway import clock
+    from gateway.audit import acts
     from gateway.bootstrap import verify_keys
+    from gateway.cli.acting import act_as_operator
     from gateway.cli.database import opened, require_schema
     from gateway.cli.output import stderr
     from storage import key_rotation
@@ -94,6 +97,9 @@ async def _rotate() -> str:
     async with opened() as resources:
         await require_schema(resources)
         await verify_keys(resources)
+        act_as_operator("keys rotate")
+        async with resources.db.transaction() as tx:
+            await acts.record(tx, clock.now())
         with Progress(console=stderr(), transient=True) as progress:
             bar = progress.add_task("wrapping", total=None)
             moved = await key_rotation.rewrap(

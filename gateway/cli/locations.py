@@ -142,18 +142,28 @@ async def _list(agency: str, first_use: bool) -> list[str]:
 async def _assign(location: str, former: str, to: str, discard: bool) -> dict[str, int]:
     from gateway import clock
     from gateway.aip import names
+    from gateway.audit import acts
+    from gateway.cli.acting import act_as_operator
     from gateway.domain import locations
 
     for each, path in ((location, "location"), (to, "to")):
         names.LOCATION.parse(f"locations/{each}", path=path)
+    act_as_operator("locations assign", names.LOCATION.format(location))
     async with _open() as resources, resources.db.transaction() as tx:
+        await acts.record(tx, clock.now())
         return await locations.assign(tx, location, to, clock.now(), former=former, discard=discard)
 
 
 async def _release(location: str, agency: str, discard: bool) -> dict[str, int]:
+    from gateway import clock
+    from gateway.aip import names
+    from gateway.audit import acts
+    from gateway.cli.acting import act_as_operator
     from gateway.domain import locations
 
+    act_as_operator("locations release", names.LOCATION.format(location))
     async with _open() as resources, resources.db.transaction() as tx:
+        await acts.record(tx, clock.now())
         return await locations.release(tx, location, agency, discard=discard)
 
 

@@ -5,7 +5,7 @@ each provider's `capabilities.py`; a test compares the page with them.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import timedelta
 from importlib import import_module
@@ -29,11 +29,16 @@ COUNTED = {"connection": "grant", "subject": "whom the grant is for", "account":
 
 def refreshed(page: str) -> str:
     """Return the page with up-to-date tables; raises ValueError if it has no markers."""
+    return between_markers(page, _tables())
+
+
+def between_markers(page: str, printed: Iterable[str]) -> str:
+    """Return the page with what is printed now between its markers; raises ValueError if it has none."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError("the page has no markers for the tables")
-    return before + BEGIN + "".join(_tables()) + END + after
+    return before + BEGIN + "".join(printed) + END + after
 
 
 def tables() -> Iterator[CapabilityTable]:

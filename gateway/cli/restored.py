@@ -54,6 +54,8 @@ async def _restored(ran_until: datetime, hold: bool) -> "Counter[str]":
     from collections import Counter
 
     from gateway import clock
+    from gateway.audit import acts
+    from gateway.cli.acting import act_as_operator
     from gateway.cli.database import opened, require_schema
     from gateway.command_error import CommandError
     from gateway.domain.publishing import restored
@@ -65,4 +67,7 @@ async def _restored(ran_until: datetime, hold: bool) -> "Counter[str]":
         await require_schema(resources)
         if not hold:
             return Counter(await restored.count(resources.db, ran_until))
+        act_as_operator("restored")
+        async with resources.db.transaction() as tx:
+            await acts.record(tx, now)
         return Counter(await restored.hold(resources.db, ran_until, now))

@@ -4,15 +4,19 @@ Owns only the combination of both: tokens are lent by `credentials/tokens`, slot
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway import turn
+from gateway.aip import names
+from gateway.audit import acts
+from gateway.audit.acts import Act
 from gateway.domain.context import Domain
 from gateway.domain.quotas import limiter, subjects
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
+from gateway.telemetry.recorder import NOTHING
 from providers.errors import GrantRevoked, Unavailable
 from providers.models.grants import AccessToken, Grant
 from storage.database import DatabaseUnavailable
@@ -33,6 +37,7 @@ class ConnectionAccess:
     connection: str
     background: bool = False
     until: datetime | None = None
+    _lent: list[AccessToken] = field(default_factory=list, init=False, repr=False, compare=False)
     _subjects: list[Subject] = field(default_factory=list, init=False, repr=False, compare=False)
     _estimates: dict[str, QuotaEstimate | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -49,6 +54,7 @@ class ConnectionAccess:
 
     def _with_subject(self, token: AccessToken) -> AccessToken:
         """Return the token after remembering its subject, which then need not be looked up for the quotas."""
+        self._lent[:] = [token]
         self._subjects[:] = [
             Subject(self.provider, self.location, connection=self.connection, grant_subject=token.subject)
         ]
@@ -58,12 +64,26 @@ class ConnectionAccess:
     async def slot(self, metric: str) -> AsyncIterator[None]:
         """Occupy a slot of one of the connection's quotas: the last step before a call is sent."""
         async with turn.paused(), AsyncExitStack() as stack:
+            use = self._use_of_token(metric)
             with self._nothing_sent():
-                slot = limiter.slot(self.domain, await self._subject(), metric, background=self.background)
+                subject = await self._subject()
+                slot = limiter.slot(self.domain, subject, metric, background=self.background, use=use)
                 self._estimates[metric] = await stack.enter_async_context(slot)
             if self.until is not None and self.domain.clock() > self.until:
                 raise Unavailable("It is too late for this call; nothing was sent.", provider=self.provider)
-            yield
+            with self._measured(use, metric):
+                yield
+
+    def _measured(self, use: Act | None, metric: str) -> AbstractContextManager[object]:
+        """Measure the call, once, however many quotas it counts for."""
+        return NOTHING if use is None else self.domain.telemetry.vendor_call(self.provider, metric)
+
+    def _use_of_token(self, metric: str) -> Act | None:
+        """Return what is recorded of the token that was lent last; once, however many quotas its call counts for."""
+        if not self._lent:
+            return None
+        self._lent.clear()
+        return acts.use_of_token(self.provider, metric, names.CONNECTION.format(self.location, self.connection))
 
     async def _subject(self) -> Subject:
         """Return the subject whose quotas the connection's calls use."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.caller import CLAIM_SCOPE, OPERATE_SCOPE, Caller
 from gateway.clock import Clock
 from gateway.domain.locations import name_locations
@@ -226,6 +227,7 @@ async def store_key(tx: Transaction, row: ApiKeyRow) -> Sequence[str]:
         raise StateForbids(state, "It is being deleted.", resource=names.AGENCY.format(row.agency))
     taken = await name_locations(tx, row.agency, row.locations or (), row.create_time)
     await api_keys.insert(tx, row)
+    await acts.record(tx, row.create_time, resource=names.API_KEY.format(row.id))
     return taken
 
 
@@ -241,6 +243,7 @@ async def revoke(store: KeyStore, key_id: str) -> None:
     try:
         async with store.database.transaction() as tx:
             row = await api_keys.revoke(tx, key_id, store.clock())
+            await acts.record(tx, store.clock(), resource=names.API_KEY.format(key_id))
     except storage_errors.NotFound:
         raise ResourceNotFound(names.API_KEY.format(key_id)) from None
     forget(store, row)

@@ -14,6 +14,7 @@ from gateway.clock import Clock
 from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.leases import Leases
 from gateway.media.probe import Prober
+from gateway.telemetry.recorder import OFF, Telemetry
 from providers.http.fetch import Fetcher
 from providers.http.post import Poster
 from providers.interface import Provider
@@ -59,7 +60,8 @@ class EndedCall:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states.
+    """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states, `audit_secret` the
+    ends of the days of the audit log.
 
     `fetches` are the places of media that are fetched, `verifications` those of connections whose time it is,
     `syncs` those of accounts whose engagement is read, `ads` those of ads whose state is read or whose writes go on.
@@ -80,11 +82,13 @@ class Domain:
     new_id: Callable[[], str]
     public_url: str
     oauth_secret: bytes = field(repr=False)
+    audit_secret: bytes = field(repr=False)
     allowed_redirect_uris: frozenset[str] = frozenset()
     loopback_vendors: bool = False
     agency_upload_bytes: int = 1 << 40
     engagement_retention: timedelta = timedelta(days=365)
     upload_retention: timedelta = timedelta(days=7)
+    audit_retention: timedelta = timedelta(days=400)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)
     poster: Poster = field(default_factory=Poster)
@@ -94,4 +98,5 @@ class Domain:
     syncs: FairPlaces = field(default_factory=lambda: FairPlaces(4))
     ads: FairPlaces = field(default_factory=lambda: FairPlaces(4))
     spend_ceilings: Mapping[str, Decimal] = field(default_factory=dict)
+    telemetry: Telemetry = OFF
     ended_calls: list[EndedCall] | None = None

@@ -8,6 +8,7 @@ retry must not create a second post.
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.audit import acts
 from gateway.errors import RequestIdReused
 from storage import idempotency
 from storage.database import Database, Transaction
@@ -32,10 +33,16 @@ class RequestKey:
 async def claim(tx: Transaction, key: RequestKey | None, resource: str, now: datetime) -> str | None:
     """Claim the key for `resource` within `tx`; return None if this call is the first, else the first call's resource.
 
+    The audit entry of the call is written here: this is called in the transaction of every change, with a key or not.
     Waits while another transaction makes the same change. Raises RequestIdReused for another body.
     """
-    if key is None:
-        return None
+    first = None if key is None else await _claim(tx, key, resource, now)
+    if first is None:
+        await acts.record(tx, now, result_id=resource)
+    return first
+
+
+async def _claim(tx: Transaction, key: RequestKey, resource: str, now: datetime) -> str | None:
     row = idempotency.IdempotencyRow(
         agency=key.agency,
         location=key.location,

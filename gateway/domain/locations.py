@@ -84,7 +84,7 @@ async def prepare_claim(owners: Owners, caller: Caller, location: str, *, by_gra
     """
     if await _owns(owners, caller, location):
         return
-    if caller.locations is None:
+    if not caller.assigned:
         await _count_attempt(owners, caller.agency)
     async with owners.database.read() as tx:
         row = await locations.find(tx, location)
@@ -113,11 +113,11 @@ async def claim_location(tx: Transaction, owners: Owners, caller: Caller, locati
         return
     if owner is not None or not caller.may_claim(location):
         raise LocationForbidden(location)
-    if caller.locations is None:
+    if not caller.assigned:
         # Of two claims at once the second sees the first.
         await agencies.lock(tx, caller.agency)
         await _check_unproved(tx, owners, caller.agency)
-    named = LocationClaim.FIRST_USE if caller.locations is None else LocationClaim.NAMED
+    named = LocationClaim.NAMED if caller.assigned else LocationClaim.FIRST_USE
     if await locations.claim(tx, location, caller.agency, owners.clock(), named) != caller.agency:
         raise LocationForbidden(location)
     log.info("location.claimed", location=location, agency=caller.agency, key_id=caller.key_id, claim=named)

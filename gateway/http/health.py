@@ -38,6 +38,8 @@ class Ready:
             parts["jobs"] = report.jobs
         if report.processes is not None:
             parts["processes"] = report.processes
+        if report.keys is not None:
+            parts["keys"] = report.keys
         status = "draining" if report.draining else "ready" if report.ready else "not ready"
         answer = JSONResponse({"status": status, "parts": parts}, 200 if report.ready else 503)
         await answer(scope, receive, send)

@@ -19,6 +19,7 @@ from gateway.domain.accounts import attach, attach_consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationStateInvalid, Conflict, DomainError, ReauthorizationRequired
 from gateway.http import bodies, network_page, pages
+from gateway.http.acting import act_as_browser
 from gateway.http.bodies import BodyTooLarge, BodyTooSlow
 from gateway.http.oauth import origin_of, with_query
 from providers.errors import GrantRevoked, NotFound, OptionUnsupported, ProviderError, Rejected
@@ -89,10 +90,12 @@ class NetworkConsents:
 
     async def attach(self, request: Request) -> Response:
         """Attach the chosen account."""
+        act_as_browser(request, "/connect/attach")
         return await self._answer_script(request, _attach)
 
     async def look(self, request: Request) -> Response:
         """Check whether the account was connected in another way, such as inside the planner."""
+        act_as_browser(request, "/connect/look")
         return await self._answer_script(request, _look, done=True)
 
     async def _answer_page(self, request: Request, handle: Callable[[ConsentRequest], Awaitable[Response]]) -> Response:

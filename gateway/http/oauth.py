@@ -19,6 +19,7 @@ from gateway.domain.connections.complete import ConsentFailed
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
 from gateway.http import consent_start, pages
+from gateway.http.acting import act_as_browser
 from gateway.http.pages import Outcome
 from providers.errors import Misconfigured, ProviderError, Rejected
 from storage.database import DatabaseUnavailable
@@ -66,6 +67,7 @@ class Callback:
         if values is None or not (values["code"] or values["error"]):
             return pages.EXPIRED
         name = provider.table.display_name
+        act_as_browser(request, "/oauth/callback")
         try:
             done = await complete.complete_callback(
                 domain,

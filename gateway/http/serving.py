@@ -71,15 +71,16 @@ class HttpServer:
         limits: Limits | None = None,
         timers: Timers | None = None,
         bound: Sequence[socket.socket] = (),
+        setting: str = "GATEWAY_HTTP_ADDRESS",
     ) -> "HttpServer":
         """Serve `app` on every address of `host:port` (port 0 picks a free one), or on sockets that are `bound` to them
         already; raises OSError if one is taken.
 
-        The limits are measured with `timers`, the event loop unless given.
+        The limits are measured with `timers`, the event loop unless given; errors name the `setting`.
         """
         limits = limits or Limits()
         _allow_files(limits.places.connections + SPARE_FILES)
-        bound = bound or addresses.bind(address, "GATEWAY_HTTP_ADDRESS")
+        bound = bound or addresses.bind(address, setting)
         server = _EmbeddedServer(_config(app, limits, timers))
         task = asyncio.create_task(server.serve(sockets=list(bound)), name="http")
         listening = asyncio.create_task(server.listening.wait())

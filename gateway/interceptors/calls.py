@@ -15,6 +15,7 @@ import grpc
 from gateway import log
 from gateway.caller import Caller
 from gateway.errors import DomainError
+from gateway.interceptors import auth
 
 _LOGGER = "gateway.calls"
 _log = log.get(_LOGGER)
@@ -28,9 +29,9 @@ class Call:
 
     `repeatable` is whether the same call again does no harm: nothing has been done yet, or it is done once only.
     `repeated` is whether it is a repeat that the client's library made by itself. `streams` is whether it has a stream
-    of responses, `lasting` whether it may last for long, as streams and uploads do. `header` and `authorize` are what
-    admitted the caller, to be asked again. `ended_by` is the error of a call that was cancelled from here; `answered`
-    is whether its end is being sent, which nothing may interrupt.
+    of responses, `lasting` whether it may last for long, as streams and uploads do. `header` or `certificate`, and
+    `authorize`, are what admitted the caller, to be asked again. `ended_by` is the error of a call that was cancelled
+    from here; `answered` is whether its end is being sent, which nothing may interrupt.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Call:
     streams: bool = False
     lasting: bool = False
     header: str = field(default="", repr=False)
+    certificate: bytes = field(default=b"", repr=False)
     authorize: Callable[[Caller], Awaitable[None]] | None = None
     ended_by: DomainError | None = None
     answered: bool = False
@@ -60,6 +62,14 @@ def read_metadata(metadata: Any, wanted: tuple[str, ...]) -> list[str]:
         if key in wanted:
             found[key] = "" if key in found or not isinstance(value, str) else value
     return [found.get(name, "") for name in wanted]
+
+
+def read_certificate(context: Any) -> bytes:
+    """Return the client's certificate (PEM) that TLS has verified, if it is all that the call brings to be known by."""
+    if any(key == auth.HEADER for key, _ in context.invocation_metadata() or ()):
+        return b""
+    found = context.auth_context().get("x509_pem_cert")
+    return bytes(next(iter(found))) if found else b""
 
 
 def write_line(call: Call, *, quiet: bool) -> None:

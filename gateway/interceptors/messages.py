@@ -1,6 +1,7 @@
 """From bytes to a request message: a malformed request is INVALID_ARGUMENT, the caller's fault.
 
-Owns the size check and the parsing. gRPC itself would answer UNKNOWN with the parser's own text.
+Owns the size check and the parsing, and where a request names its resource. gRPC itself would answer UNKNOWN with the
+parser's own text.
 """
 
 from collections.abc import Callable
@@ -29,6 +30,17 @@ def checked_parser(parser: Parser | None, max_bytes: int) -> Parser:
             raise FieldInvalid("request", "the bytes are not a message of this method's request type") from None
 
     return parse
+
+
+def resource_of(request: Any) -> str:
+    """Return the name of the resource that a request is about, of what it is in if it has none yet, or ""."""
+    for name in ("name", "parent"):
+        if found := getattr(request, name, ""):
+            return str(found)
+    nested = (
+        value for field, value in request.ListFields() if field.message_type is not None and not field.is_repeated
+    )
+    return next((name for value in nested if isinstance(name := getattr(value, "name", ""), str) and name), "")
 
 
 def serialize(response: Any) -> bytes:

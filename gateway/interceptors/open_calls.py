@@ -23,7 +23,7 @@ from gateway.errors import (
     Unauthenticated,
 )
 from gateway.interceptors import auth
-from gateway.interceptors.auth import Authenticate
+from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.calls import Call
 
 T = TypeVar("T")
@@ -91,16 +91,18 @@ class OpenCalls:
         if self._calls:
             await asyncio.wait(set(self._calls), timeout=_END_SECONDS)
 
-    async def check_keys(self, authenticate: Authenticate) -> None:
+    async def check_keys(self, authenticate: Authenticate, recognize: Recognize | None = None) -> None:
         """End the streams and uploads that would not be admitted any more, with the error that a new call would get.
 
         Single requests go on: they end soon by themselves, and their answer says what was done.
         """
         lasting = [call for call in self._calls.values() if call.lasting and call.scope is not None]
-        for header, scope in {(call.header, call.scope or "") for call in lasting}:
-            caller = await _admitted(auth.identify(header, scope, authenticate))
+        for header, certificate, scope in {(call.header, call.certificate, call.scope or "") for call in lasting}:
+            caller = await _admitted(
+                auth.identify(header, scope, authenticate, certificate=certificate, recognize=recognize)
+            )
             for call in lasting:
-                if (call.header, call.scope) == (header, scope):
+                if (call.header, call.certificate, call.scope) == (header, certificate, scope):
                     await self._check(call, caller)
 
     async def _check(self, call: Call, caller: Caller | DomainError | None) -> None:

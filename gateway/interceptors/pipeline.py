@@ -9,6 +9,7 @@ that takes and however large it is, before the caller is authenticated.
 import asyncio
 import inspect
 import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -19,37 +20,48 @@ import grpc
 from gateway import deadline, log
 from gateway.aip import required
 from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded
+from gateway.audit.acts import Act, current_act
+from gateway.audit.trail import Trail
 from gateway.caller import current_caller
 from gateway.clock import Clock
 from gateway.errors import FieldInvalid
 from gateway.interceptors import auth, calls, errors, messages, request_id, scopes
-from gateway.interceptors.auth import Authenticate
+from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.calls import Call
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.open_calls import OpenCalls
 from gateway.interceptors.request_id import NewId
 from gateway.interceptors.unauthenticated import UnauthenticatedSlots
+from gateway.telemetry import metrics
+from gateway.telemetry.recorder import OFF, TRACEPARENT, Telemetry
 
 _LAST_WRITE_SECONDS = 5
-_HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS)
+_HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS, TRACEPARENT)
 
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How calls are authenticated and limited; `deadline_seconds` is for unary calls whose client set none."""
+    """How calls are authenticated and limited, and where it is recorded how those end that change something;
+    `deadline_seconds` is for unary calls whose client set none.
+
+    `recognize` is for clients that have a certificate and no key; without it there are none.
+    """
 
     authenticate: Authenticate
     limits: Limits
     clock: Clock
     deadline_seconds: float
     max_message_bytes: int
+    trail: Trail | None = None
+    telemetry: Telemetry = OFF
     new_id: NewId = request_id.new_request_id
+    recognize: Recognize | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """The fixed properties of a method: its scope (None if it needs no key), whether it returns a stream, whether it
-    may last for long, and whether the contract marks it as one that can be repeated.
+    may last for long, and whether the contract marks it as one that can be repeated, or that changes something.
     """
 
     name: str
@@ -57,6 +69,7 @@ class Method:
     streams: bool
     lasting: bool
     idempotent: bool
+    changes: bool
 
 
 class CallPipeline(grpc.GenericRpcHandler):
@@ -97,13 +110,14 @@ class CallPipeline(grpc.GenericRpcHandler):
 
     async def check_keys(self) -> None:
         """End the streams and uploads of keys that were revoked, have expired, or may do less than they could."""
-        await self.open.check_keys(self._policy.authenticate)
+        await self.open.check_keys(self._policy.authenticate, self._policy.recognize)
 
     def _wrap(self, name: str, handler: Any) -> Any:
         """Wrap one handler, whichever of the four kinds it is."""
         scope = None if scopes.is_public(name) else scopes.scope_of(name)
         streams = bool(handler.response_streaming)
-        method = Method(name, scope, streams, streams or bool(handler.request_streaming), scopes.is_idempotent(name))
+        lasting = streams or bool(handler.request_streaming)
+        method = Method(name, scope, streams, lasting, scopes.is_idempotent(name), scopes.changes_something(name))
         parse = messages.checked_parser(handler.request_deserializer, self._policy.max_message_bytes)
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
@@ -178,23 +192,44 @@ class CallPipeline(grpc.GenericRpcHandler):
         if raw is grpc.aio.EOF:
             raise FieldInvalid("request", "is missing")
         message = parse(raw)
+        if method.changes:
+            current_act.get().about(messages.resource_of(message))
         required.check(message)
         call.repeatable = method.idempotent or bool(getattr(message, "request_id", ""))
         return message
 
     async def _run(self, method: Method, context: Any, work: Callable[[Call], Awaitable[Any]]) -> Any:
         """Run one call through the steps, in order, and log its line whatever happened."""
-        header, sent_id, previous = calls.read_metadata(context.invocation_metadata(), _HEADERS)
+        header, sent_id, previous, traceparent = calls.read_metadata(context.invocation_metadata(), _HEADERS)
         call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
         call.repeated, call.header = bool(previous), header
+        if not header and self._policy.recognize is not None:
+            call.certificate = calls.read_certificate(context)
         call.scope, call.streams, call.lasting = method.scope, method.streams, method.lasting
         log.request_id.set(call.request_id)
         calls.current_call.set(call)
+        act = Act(method.name, peer=call.peer, request_id=call.request_id, changes=method.changes)
+        current_act.set(act)
         context.set_trailing_metadata(((request_id.HEADER, call.request_id),))
+        if method.scope is None:
+            # Probes would be most of all traces.
+            return await self._run_steps(method, context, call, act, work)
+        with self._policy.telemetry.span(
+            method.name, root=True, server=True, parent=traceparent, request_id=call.request_id
+        ) as span:
+            try:
+                return await self._run_steps(method, context, call, act, work)
+            finally:
+                if span is not None:
+                    span.set_attribute("rpc.grpc.status", call.code)
+
+    async def _run_steps(
+        self, method: Method, context: Any, call: Call, act: Act, work: Callable[[Call], Awaitable[Any]]
+    ) -> Any:
         try:
             self.open.enter(call)
             if method.scope is not None:
-                await self._admit(method, call)
+                await self._admit(method, call, act)
             return await work(call)
         except asyncio.CancelledError:
             await self._cancelled(context, call)
@@ -209,11 +244,20 @@ class CallPipeline(grpc.GenericRpcHandler):
         except Exception as error:
             await errors.answer(context, call, error, self._policy.clock)
         finally:
-            self._end(method, call)
+            self._end(method, call, act)
 
-    async def _admit(self, method: Method, call: Call) -> None:
+    async def _admit(self, method: Method, call: Call, act: Act) -> None:
         """Admit the caller: authenticate it, check its scope, and count the call against its limits."""
-        call.caller = await auth.identify(call.header, method.scope or "", self._policy.authenticate)
+        call.caller = await auth.identify(
+            call.header,
+            "",
+            self._policy.authenticate,
+            certificate=call.certificate,
+            recognize=self._policy.recognize,
+        )
+        # Before the scope: who lacks it is on record.
+        act.actor, act.agency = call.caller.key_id, call.caller.agency
+        auth.check_scope(call.caller, method.scope or "")
         self._policy.limits.acquire(call.caller, stream=method.streams)
         call.counted = True
         current_caller.set(call.caller)
@@ -227,12 +271,17 @@ class CallPipeline(grpc.GenericRpcHandler):
         expired = remaining is not None and remaining <= 0
         call.code = (grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED).name
 
-    def _end(self, method: Method, call: Call) -> None:
-        """Release the call's slot and log its line; gRPC sends the answer after this."""
+    def _end(self, method: Method, call: Call, act: Act) -> None:
+        """Release the call's slot, log its line and record its end; gRPC sends the answer after this."""
         call.answered = True
         if call.counted and call.caller is not None:
             self._policy.limits.release(call.caller, stream=method.streams)
         calls.write_line(call, quiet=method.scope is None)
+        if method.scope is not None:
+            seconds = time.monotonic() - call.started
+            self._policy.telemetry.record(metrics.CALLS, method.name, call.code, amount=seconds, agency=act.agency)
+        if method.changes and self._policy.trail is not None:
+            self._policy.trail.end(act, call.code, call.reason)
 
 
 async def _write_all(responses: AsyncIterator[Any], context: Any) -> None:

@@ -160,10 +160,19 @@ def scope_of(method: str) -> str:
 
 def is_idempotent(method: str) -> bool:
     """Return whether the method may be repeated whatever its request is: reads, and what the contract marks so."""
+    return _level(method) != MethodOptions.IDEMPOTENCY_UNKNOWN
+
+
+def changes_something(method: str) -> bool:
+    """Return whether the method may change something: all that the contract does not mark as free of side effects."""
+    return _level(method) != MethodOptions.NO_SIDE_EFFECTS
+
+
+def _level(method: str) -> int:
+    """Return how the contract marks a method; others than ours, whose descriptors are all loaded, change nothing."""
     pool: Any = descriptor_pool.Default()
     try:
         found = pool.FindMethodByName(method.strip("/").replace("/", "."))
     except KeyError:
-        # Not one of ours, whose descriptors are all loaded.
-        return True
-    return bool(found.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN)
+        return int(MethodOptions.NO_SIDE_EFFECTS)
+    return int(found.GetOptions().idempotency_level)

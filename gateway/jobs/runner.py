@@ -26,6 +26,7 @@ from gateway.jobs.clock_watch import ClockWatch
 from gateway.jobs.deliveries import Deliveries
 from gateway.jobs.steps import Steps
 from gateway.jobs.webhooks import Webhooks
+from gateway.telemetry.recorder import NOTHING
 from storage.fair import SHARE
 from storage.jobs import queue
 from storage.places import Kind, work_for
@@ -110,6 +111,7 @@ class Jobs:
             self._loop("admin", config.connections, lambda: admin.run_due(self._domain)),
             self._loop("ad reports", config.connections, lambda: report_tasks.run_due(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
+            self._loop("audit", config.connections, lambda: sweep.audit(self._domain)),
             self._loop("old", config.old, lambda: sweep.old(self._domain)),
             self._loop("orphans", config.seldom, lambda: sweep.orphans(self._domain)),
             self._loop("addresses", config.seldom, lambda: sweep.clear_addresses(self._domain)),
@@ -146,7 +148,9 @@ class Jobs:
             work_for(Kind.JOBS)
             while not self._stopping:
                 try:
-                    await body()
+                    # What begins without a pause waits for work itself.
+                    with self._domain.telemetry.job(name) if pause else NOTHING:
+                        await body()
                 except Exception as error:  # the loop must survive any error of its body
                     log.error("jobs.loop_failed", loop=name, error=type(error).__name__)
                 if not self._stopping:

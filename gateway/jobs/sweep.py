@@ -10,6 +10,7 @@ import structlog
 from procrastinate import App
 from procrastinate.jobs import Status
 
+from gateway.audit import seal
 from gateway.domain import locations
 from gateway.domain.ads import audience_sending, reports
 from gateway.domain.context import Domain
@@ -144,6 +145,7 @@ async def _partitions(domain: Domain, now: datetime) -> None:
     dropped = await idempotency.drop(domain.db, now - IDEMPOTENCY_RETENTION)
     dropped += await events.drop(domain.db, now - RETENTION)
     dropped += await event_order.drop(domain.db, now - RETENTION)
+    dropped += await seal.drop_old(domain.db, domain.audit_secret, now - domain.audit_retention)
     if dropped:
         log.info("partitions.dropped", partitions=dropped)
 
@@ -154,6 +156,11 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
         async with domain.db.transaction() as tx:
             if not await prune(tx):
                 return
+
+
+async def audit(domain: Domain) -> None:
+    """Give the new rows of the audit log their places in its chain."""
+    await seal.seal_all(domain.db, domain.audit_secret, domain.clock)
 
 
 async def orphans(domain: Domain) -> None:

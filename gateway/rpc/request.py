@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from gateway.aip import names, paging, request_ids
 from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded, fitting
+from gateway.audit.acts import current_act
 from gateway.caller import Caller, current_caller
 from gateway.domain import locations
 from gateway.domain.idempotency import RequestKey
@@ -68,6 +69,7 @@ class RequestGuard:
         """Return the caller if it may use the location; raises LocationForbidden. A call that lasts is asked again."""
         caller = current_caller.get()
         await locations.authorize(self.owners, caller, location)
+        current_act.get().about(names.LOCATION.format(location))
         # Only now: who is refused takes none of the location's share of the database.
         work_in(Tenant(caller.agency, location))
         if call := current_call.get(None):

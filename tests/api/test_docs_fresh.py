@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli import providers
+from gateway.cli import metrics_page, providers
 from gateway.http.connections import STATUSES
 from gateway.interceptors.scopes import METHOD_SCOPES
 from gateway.status import REASONS
@@ -20,6 +20,7 @@ from tests.fixtures import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 ERRORS = ROOT / "docs" / "errors.md"
+METRICS = ROOT / "docs" / "metrics.md"
 PROVIDERS = ROOT / "docs" / "providers.md"
 
 SECTIONS = {
@@ -61,6 +62,12 @@ def test_the_tables_of_providers_are_fresh() -> None:
     """The tables in docs/providers.md equal what the printer prints now."""
     page = PROVIDERS.read_text()
     assert providers.refreshed(page) == page, "run: make docs"
+
+
+def test_the_table_of_metrics_is_fresh() -> None:
+    """The table in docs/metrics.md equals what the printer prints now."""
+    page = METRICS.read_text()
+    assert metrics_page.refreshed(page) == page, "run: make docs"
 
 
 def test_a_page_without_marks_is_not_printed_into() -> None:

@@ -14,7 +14,7 @@ from functools import partial
 import uvloop
 from rich.console import Console
 
-from tests.bench import cores, fairness, looks, publishing, reads, standing, transfers
+from tests.bench import cores, fairness, looks, publishing, reads, standing, transfers, watching
 from tests.bench.rounds import Result, Rounds
 from tests.bench.servers import Bench, running
 from tests.bench.table import line, table
@@ -23,10 +23,12 @@ Measure = Callable[[Bench, Rounds], Awaitable[list[Result]]]
 
 MEASURES: dict[str, Measure] = {
     "publish": publishing.cost_of_a_post,
+    "audit": watching.audit_of_a_post,
     "look": looks.look,
     "rate": publishing.rate,
     "post": reads.get_post,
     "status": reads.get_status,
+    "telemetry": watching.telemetry_of_a_read,
     "upload": transfers.write_upload,
     "small": transfers.small_upload,
     "chunk": transfers.send_chunk,

@@ -55,7 +55,7 @@ async def cost_of_a_post(bench: Bench, rounds: Rounds) -> list[Result]:
     ):
 
         async def ours() -> Cost:
-            return await _cost(bench, gateway, client, await connected(bench, POSTS, bench.vendor))
+            return await cost(bench, gateway, client, await connected(bench, POSTS, bench.vendor))
 
         async def bare() -> float:
             tokens = [bench.vendor.grant(_new_user(bench.vendor))["access_token"] for _ in range(POSTS)]
@@ -73,7 +73,7 @@ async def cost_of_a_post(bench: Bench, rounds: Rounds) -> list[Result]:
     ]
 
 
-async def _cost(bench: Bench, gateway: Serving, client: Client, places: list[str]) -> Cost:
+async def cost(bench: Bench, gateway: Serving, client: Client, places: list[str]) -> Cost:
     """Publish one post in each location, and return what each of them cost."""
     processes = (gateway.pid, bench.postmaster)
     before, commits = cpu_seconds(*processes), await transactions(bench)

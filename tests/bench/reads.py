@@ -67,12 +67,13 @@ async def _beside_echo(bench: Bench, name: str, requests: list[dict[str, str]], 
             "grpc.aio echo",
             "µs",
             LIMIT,
-            ours=lambda: _cost(gateway.pid, ours),
-            bare=lambda: _cost(echo.pid, bare),
+            ours=lambda: cost(gateway.pid, ours),
+            bare=lambda: cost(echo.pid, bare),
         )
 
 
-async def _cost(pid: int, load: Load) -> float:
+async def cost(pid: int, load: Load) -> float:
+    """Return the microseconds of processor time of each call of a load."""
     before = cpu_seconds(pid)
     await load(CALLS)
     return (cpu_seconds(pid) - before) / CALLS * 1e6

@@ -74,6 +74,8 @@ def test_nothing_is_wrong_with_a_good_configuration(database_url: str, tmp_path:
         ({"database_url": "postgresql://me:canary@127.0.0.1:1/none"}, "127.0.0.1:1"),
         ({"tls_cert": "/nowhere.pem"}, "GATEWAY_TLS_KEY"),
         ({"tls_cert": "/nowhere.pem", "tls_key": "/nowhere.key"}, "GATEWAY_TLS_CERT"),
+        ({"tls_client_ca": "/nowhere.pem"}, "GATEWAY_TLS_CLIENT_CA"),
+        ({"callers_file": "/nowhere.toml"}, "GATEWAY_CALLERS_FILE"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )

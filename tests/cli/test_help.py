@@ -12,6 +12,7 @@ COMMANDS = [
     "api-keys create", "api-keys list", "api-keys rotate", "api-keys revoke", "locations delete", "agencies create",
     "agencies list", "agencies suspend", "agencies resume", "agencies delete", "locations list", "locations assign",
     "locations release", "simulate tiktok", "simulate highlevel", "audiences hash",
+    "audit export", "audit verify",
 ]  # fmt: skip
 
 HEAVY = (

@@ -4,6 +4,7 @@ Owns the bound. What is committed before which call is proved by tests/chaos.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +96,26 @@ async def published(client: Client, database_url: str, account: str, id: str) ->
     await until(done, 60)
 
 
+AUDITED = Counter(
+    {
+        ("bootstrap", "/socialgateway.v1.UploadService/CreateUpload"): 1,
+        ("bootstrap", "/socialgateway.v1.UploadService/WriteUpload"): 1,
+        ("bootstrap", "/socialgateway.v1.PostService/CreatePost"): 1,
+        ("bootstrap", "tiktok:creator_info"): 1,
+        ("gateway", "tiktok:video_init"): 1,
+    }
+)
+"""The rows that a published post leaves in the audit log, besides those of the looks at its status."""
+
+
+async def audited(database_url: str) -> Counter[tuple[str, str]]:
+    """Return by whom and what how often is in the audit log, sealed or not."""
+    query = "SELECT actor, method FROM audit UNION ALL SELECT actor, method FROM audit_unsealed"
+    async with await psycopg.AsyncConnection.connect(database_url) as outside:
+        found: Counter[tuple[str, str]] = Counter(await (await outside.execute(query)).fetchall())
+        return found
+
+
 async def test_a_published_post_costs_few_commits(database_url: str, tmp_path: Path) -> None:
     """A video of one chunk whose creator must be asked about first: every commit of it, the last poll's too."""
     async with (
@@ -103,10 +124,16 @@ async def test_a_published_post_costs_few_commits(database_url: str, tmp_path: P
         Client(target_of(gateway)) as client,
     ):
         account = await connect(client)
+        before = await audited(database_url)
         with counted(gateway.domain.db) as commits:
             await published(client, database_url, account, "counted")
+        added = await audited(database_url) - before
 
     assert ["counted"] == [post.title for post in vendor.posts]
     # What is not counted would be no saving.
     assert {"transaction"} < set(commits)
     assert len(commits) <= MOST, commits
+    # Who did it is on record within those commits: the caller's calls, and what was done with the token.
+    statuses = added.pop(("gateway", "tiktok:status"))
+    assert 1 <= statuses <= 4
+    assert AUDITED == added

@@ -24,7 +24,9 @@ from tests.fixtures.waiting import until
 
 async def test_a_gateway_stops_in_the_order_of_the_list(database_url: str, tmp_path: Path) -> None:
     """Every part of a whole gateway stops once, each only after those above it in the list have stopped."""
-    gateway = await start(make_settings(database_url, tmp_path))
+    callers = tmp_path / "callers.toml"
+    callers.touch()
+    gateway = await start(make_settings(database_url, tmp_path, callers_file=callers))
     told: list[tuple[str, Part]] = []
 
     def recorded(part: Part, stop: Any) -> Any:

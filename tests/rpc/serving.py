@@ -16,7 +16,7 @@ from gateway.caller import Caller
 from gateway.clock import Clock
 from gateway.domain.api_keys import SCOPES
 from gateway.errors import Unauthenticated
-from gateway.interceptors.auth import Authenticate
+from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.limits import Limits
 from gateway.rpc.service import Service
 from gateway.server import GrpcServer, build_server, call_policy
@@ -73,6 +73,7 @@ providers, posts, uploads = (partial(_service, noun) for noun in ("provider", "p
 async def serving(
     *services: Service,
     known: Authenticate = authenticate,
+    recognize: Recognize | None = None,
     credentials: grpc.ChannelCredentials | None = None,
     channel_options: Sequence[tuple[str, Any]] = (),
     clock: Clock = lambda: START,
@@ -81,7 +82,8 @@ async def serving(
     """Serve the services until the block ends; `values` are settings."""
     chosen = Settings(**{"encryption_keys": RING, "grpc_address": "127.0.0.1:0", **values})
     limits = Limits(chosen.max_calls_per_key, chosen.max_streams_per_key, clock)
-    server = build_server(chosen, services, call_policy(chosen, authenticate=known, limits=limits, clock=clock))
+    policy = call_policy(chosen, authenticate=known, recognize=recognize, limits=limits, clock=clock)
+    server = build_server(chosen, services, policy)
     await server.start()
     target, options = f"localhost:{server.port}", list(channel_options)
     channel = (

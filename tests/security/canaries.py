@@ -73,7 +73,8 @@ async def harvest(recorded: RecordedGateway, found: Canaries) -> None:
     found.add("client secret", CLIENT_SECRET)
     for entry in settings.encryption_keys.get_secret_value().split(","):
         encoded = entry.partition(":")[2]
-        found.add("encryption key", base64.b64decode(encoded))
+        if ":" not in encoded:
+            found.add("encryption key", base64.b64decode(encoded))
     password = urlsplit(settings.database_url.get_secret_value() if settings.database_url else "").password
     if password:
         found.add("database password", password)
@@ -90,7 +91,7 @@ async def _harvest_keys(recorded: RecordedGateway, found: Canaries) -> None:
         rows = list((await tx.execute(select(DataKeyTable))).scalars())
     for row in rows:
         place = f"data_keys|{row.location}|{row.version}"
-        found.add("data key", resources.ring.unwrap(row.key_id, row.wrapped, aad=place))
+        found.add("data key", await resources.ring.unwrap(row.key_id, row.wrapped, aad=place))
 
 
 def _harvest_wire(recorded: RecordedGateway, found: Canaries) -> None:

@@ -131,11 +131,30 @@ async def _nowhere(host: str) -> list[str]:
     raise OSError(f"no such host: {host}")
 
 
+def connected(
+    gateway: Gateway, credentials: grpc.ChannelCredentials | None = None, target: str = ""
+) -> grpc.aio.Channel:
+    """Return a channel to the gateway, or to another `target` of it, with a connection of its own if it has TLS."""
+    target = target or target_of(gateway)
+    if credentials is None:
+        return grpc.aio.insecure_channel(target)
+    options = (("grpc.ssl_target_name_override", "localhost"), ("grpc.use_local_subchannel_pool", 1))
+    return grpc.aio.secure_channel(target, credentials, options=options)
+
+
 @asynccontextmanager
 async def opened(
-    database_url: str, folder: Path, *, jobs: bool = False, config: SimulatorConfig = CONFIG, **values: Any
+    database_url: str,
+    folder: Path,
+    *,
+    jobs: bool = False,
+    config: SimulatorConfig = CONFIG,
+    credentials: grpc.ChannelCredentials | None = None,
+    **values: Any,
 ) -> AsyncIterator[RecordedGateway]:
-    """Open the gateway before both simulated vendors; `values` are settings, `config` is TikTok's."""
+    """Open the gateway before both simulated vendors; `values` are settings, `config` is TikTok's, and `credentials`
+    those of the caller's channel, if it has TLS.
+    """
     clock = RunningClock()
     tiktok, planner = create_app(config, clock=clock), highlevel.create_app(PLANNER, clock=clock)
     direct, other = httpx.ASGITransport(tiktok), httpx.ASGITransport(planner)
@@ -146,8 +165,8 @@ async def opened(
         aclosing(tiktok.state.vendor),
         aclosing(planner.state.vendor),
         running(database_url, folder, roles=Roles(jobs=jobs), overrides=overrides, clock=clock, **chosen) as gateway,
-        grpc.aio.insecure_channel(target_of(gateway)) as channel,
-        grpc.aio.insecure_channel(admin_of(gateway)) as admin,
+        connected(gateway, credentials) as channel,
+        connected(gateway, credentials, admin_of(gateway)) as admin,
         httpx.AsyncClient(transport=direct) as browser,
         httpx.AsyncClient(transport=other, headers=AGENT) as planner_browser,
         httpx.AsyncClient(trust_env=False, verify=False) as network,  # noqa: S501 - nothing but plain HTTP to ourselves

@@ -4,7 +4,7 @@ Owns the sweep over keys. The table of sound requests is `requests.py`; a method
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -118,7 +118,14 @@ def untouched(land: Land) -> Iterator[None]:
 @pytest.fixture
 async def land(database_url: str, tmp_path: Path) -> AsyncIterator[Land]:
     """Yield a location that holds one of each, and whose owner has just read them all: every cache is warm."""
-    async with opened(database_url, tmp_path) as recorded:
+    async with settled(database_url, tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def settled(database_url: str, tmp_path: Path, **values: Any) -> AsyncIterator[Land]:
+    """Open a gateway with a location that holds one of each; `values` are settings."""
+    async with opened(database_url, tmp_path, **values) as recorded:
         things = await make(recorded, KEY)
         for method in sorted({*OWNED} - NETWORKS - UNABLE - UNADVERTISED):
             if "/Get" in method or "/List" in method:

@@ -33,7 +33,7 @@ async def seal_many(db: Database, ring: KeyRing, count: int) -> dict[str, bytes]
         for number in range(first, min(first + BATCH, count)):
             location, key = f"sealed-{number}", os.urandom(seal.KEY_BYTES)
             row = DataKeyTable(location=location, version=1, key_id=ring.active, wrapped=b"", create_time=MADE)
-            row.key_id, row.wrapped = ring.wrap(key, aad=row.aad)
+            row.key_id, row.wrapped = await ring.wrap(key, aad=row.aad)
             rows.append(row.model_dump())
             sealed[location] = LocationSealer(location, 1, {1: seal.aead(key)}).seal(*PLACE, VALUE)
         async with db.transaction() as tx:

@@ -36,11 +36,11 @@ async def opened(db: Database, keys: KeyRing, location: str, sealed: bytes) -> b
         return (await Sealer(db, keys).for_location(tx, location)).open(*PLACE, sealed)
 
 
-def test_the_first_key_is_active_and_all_unwrap() -> None:
+async def test_the_first_key_is_active_and_all_unwrap() -> None:
     """A ring wraps with its first key and unwraps with any."""
     both = ring("new", "old")
-    assert "new" == both.active == both.wrap(b"x", aad="a")[0]
-    assert b"x" == both.unwrap(*ring("old").wrap(b"x", aad="a"), aad="a")
+    assert "new" == both.active == (await both.wrap(b"x", aad="a"))[0]
+    assert b"x" == await both.unwrap(*await ring("old").wrap(b"x", aad="a"), aad="a")
 
 
 @pytest.mark.parametrize(

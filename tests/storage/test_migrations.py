@@ -151,7 +151,9 @@ async def test_what_was_there_becomes_the_first_partition(empty_database_url: st
     async with db.read() as tx:
         assert before == (await tx.execute(_EVENT_ROWS)).all()
         now = (await tx.execute(text("SELECT now()"))).scalar_one()
-        assert [] == await partitions.missing(tx, now - timedelta(days=40), now + partitions.WEEK)
+        found = await partitions.missing(tx, now - timedelta(days=40), now + partitions.WEEK)
+        # What later revisions partition begins with them.
+        assert [] == [partition for table, partition in found if table != "audit"]
         assert 1 == len(await event_order.after(tx, "acme", 0, 9, locations=None, types=(), limit=9))
     async with db.engine.connect() as connection:
         assert [] == await connection.run_sync(difference)

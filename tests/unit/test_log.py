@@ -20,6 +20,7 @@ SECRETS = [
     "rft.canary!1234.va",
     "clt.canary1234567",
     "sg_canaryABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",
+    "eyJhbGciOiJub25lIn0.eyJjYW5hcnkiOjF9.canary-signature",
 ]
 
 

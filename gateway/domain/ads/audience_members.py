@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.audiences.identifiers import IdentifierInvalid, IdentifierType, Rules, checked_digest, digest
+from gateway.audit import acts
 from gateway.domain.ads import accounts
 from gateway.domain.ads import audiences as rules
 from gateway.domain.ads.audiences import AudiencePlace
@@ -116,6 +117,8 @@ async def _open(domain: Domain, place: AudiencePlace, row: AudienceRow, action: 
     values = {"step": AudienceStep.GATHERING, "action": action, "gathered": 0, "error": None}
     async with domain.db.transaction() as tx:
         opened = await audiences.change(tx, row, domain.clock(), **values)
+        if opened is not None:
+            await acts.record(tx, domain.clock(), resource=place.name)
     if opened is None:
         raise Conflict(resource=place.name)
     return opened
@@ -178,6 +181,8 @@ class _Writer:
         )
         async with domain.db.transaction() as tx:
             added = await audiences.add_part(tx, part, domain.clock())
+            if added is not None:
+                await acts.record(tx, domain.clock(), resource=self._place.name)
         if added is None:
             await domain.blobs.delete([key])
             raise Conflict("Another stream adds members.", resource=self._place.name)

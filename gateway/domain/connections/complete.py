@@ -13,6 +13,7 @@ import structlog
 
 from gateway import reasons
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.domain import idempotency
 from gateway.domain.accounts import oauth_state
 from gateway.domain.concurrency import until_free, until_stored
@@ -124,6 +125,7 @@ async def _complete(
         # Before the state is used: without the key that seals the location nothing could be kept, and nothing is lost.
         seal = await domain.sealer.for_location(tx, row.location)
     async with domain.db.transaction() as tx:
+        await acts.record(tx, domain.clock(), resource=_name(row), agency=row.agency)
         first = await idempotency.claim(tx, key, id, domain.clock())
         used = await authorizations.consume(tx, id, domain.clock())
         row = await authorizations.find(tx, id) or row

@@ -14,6 +14,7 @@ from datetime import timedelta
 import structlog
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.clock import Clock
 from gateway.domain import vendor_errors
 from gateway.domain.concurrency import backoff
@@ -21,6 +22,7 @@ from gateway.domain.credentials import connection_status
 from gateway.domain.credentials.token_cache import StoredToken, TokenCache, grant_revoked
 from gateway.domain.credentials.token_store import JITTER_DIVISOR, Timing, TokenStore
 from gateway.failpoints import reach
+from gateway.telemetry.recorder import OFF, Telemetry
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Unavailable
 from providers.interface import Provider, authorization_of
 from providers.models.grants import AccessToken, Grant
@@ -72,6 +74,7 @@ class Refresher:
         clock: Clock,
         timing: Timing,
         renew_from_parent: RenewFromParent | None,
+        telemetry: Telemetry = OFF,
     ) -> None:
         """Without `renew_from_parent` a grant that comes from an agency's cannot be renewed from there."""
         self._db = db
@@ -81,6 +84,7 @@ class Refresher:
         self._clock = clock
         self._timing = timing
         self._renew_from_parent = renew_from_parent
+        self._telemetry = telemetry
 
     def has_time_left(self, token: AccessToken, used_version: int | None, *, proactive: bool = False) -> bool:
         """Return whether a token is newer than `used_version` and need not be refreshed yet."""
@@ -103,6 +107,10 @@ class Refresher:
                 return token
             async with self._db.transaction() as tx:
                 lease = await rows.take_lease(tx, wanted.location, wanted.connection, owner, self._timing.lease)
+                if lease is not None:
+                    name = names.CONNECTION.format(wanted.location, wanted.connection)
+                    use = acts.use_of_token(stored.connection.provider, "refresh", name)
+                    await acts.announce(tx, use, self._clock())
             if lease is not None:
                 return await self._refresh_leased(wanted, owner, lease.abandoned)
             await asyncio.sleep(self._timing.lease_poll.total_seconds())
@@ -157,7 +165,8 @@ class Refresher:
             seal = await self._store.seal_for(location)
             refresh_token = self._refresh_token(stored, seal)
             reach("token.before-exchange")
-            grant, previous = await self._new_grant(stored.connection, refresh_token)
+            with self._telemetry.vendor_call(stored.connection.provider, "refresh"):
+                grant, previous = await self._new_grant(stored.connection, refresh_token)
             reach("token.after-exchange")
         except GrantRevoked as error:
             return await self._handle_refusal(stored, abandoned, error)

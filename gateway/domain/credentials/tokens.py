@@ -15,6 +15,7 @@ from gateway.domain.credentials import spill
 from gateway.domain.credentials.refresh import Refresher, RenewFromParent, TokenRequest
 from gateway.domain.credentials.token_cache import TokenCache
 from gateway.domain.credentials.token_store import DEFAULT_TIMING, Timing, TokenStore
+from gateway.telemetry.recorder import OFF, Telemetry
 from providers.interface import Provider
 from providers.models.grants import AccessToken, Grant
 from storage import erasure
@@ -46,6 +47,7 @@ class Tokens:
         timing: Timing = DEFAULT_TIMING,
         cache_size: int = 20_000,
         share: float = SHARE,
+        telemetry: Telemetry = OFF,
     ) -> None:
         """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end.
 
@@ -70,6 +72,7 @@ class Tokens:
             clock=clock,
             timing=timing,
             renew_from_parent=renew_from_parent,
+            telemetry=telemetry,
         )
 
     async def fresh(self, location: str, connection: str, used_version: int | None = None) -> AccessToken:

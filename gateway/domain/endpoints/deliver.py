@@ -17,6 +17,7 @@ from gateway.aip import names
 from gateway.domain.context import Domain
 from gateway.domain.endpoints import manage, retry_schedule, sealed
 from gateway.domain.endpoints.sealed import Target
+from gateway.telemetry import metrics
 from providers.http.post import Answer
 from storage import events, webhook_endpoints
 from storage.database import Transaction
@@ -158,6 +159,7 @@ async def _try(domain: Domain, turn: _Turn, event: EventRow, retry: RetryRow) ->
         return False
     answer = await send(domain, turn.target, event, turn.render)
     turn.note(retry, answer, domain.clock())
+    domain.telemetry.record(metrics.DELIVERIES, "taken" if answer.taken else "failed")
     await domain.sleep(1 / turn.row.max_per_second)
     return True
 

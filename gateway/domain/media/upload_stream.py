@@ -15,6 +15,7 @@ import google_crc32c
 import structlog
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.domain.context import Domain
 from gateway.domain.media import probe
 from gateway.domain.media import uploads as upload_rules
@@ -238,6 +239,8 @@ class Writer:
             if committed and not self.row.size_bytes and uploads.needs_more_room(part):
                 await upload_rules.check_room(self.domain, tx, self.location)
             completed = None
+            if committed:
+                await acts.record(tx, self.domain.clock(), resource=self.name)
             if committed and complete and self.hasher is not None:
                 completed = await self._complete(tx, part.first + part.size, str(self.hasher.hexdigest()))
         self.completed = completed
@@ -283,6 +286,8 @@ async def _finish(writer: Writer) -> UploadRow:
     domain = writer.domain
     async with domain.db.transaction() as tx:
         done = await _complete(tx, writer, size, sha256)
+        if done is not None:
+            await acts.record(tx, domain.clock(), resource=writer.name)
     row = done or await upload_rules.get(domain, writer.location, writer.upload)
     # Two streams may finish with the same bytes at once; both succeed.
     if done or (row.state, row.size_bytes, row.sha256) == (UploadState.COMPLETE, size, sha256):

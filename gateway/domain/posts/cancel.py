@@ -18,7 +18,7 @@ from providers.capabilities import Capability
 from providers.errors import GrantRevoked, NotFound, ProviderError, Rejected, ScopeNotGranted, TokenRefused
 from providers.models.publishing import PostMode
 from storage import attempts, posts
-from storage.database import Transaction
+from storage.database import Transaction, after_commit
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
 
@@ -97,7 +97,10 @@ async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
     in_call = attempt.state == AttemptState.INIT_SENT
     if attempt.state in NOT_PUBLISHED_YET or (in_call and not may_publish):
         now = domain.clock()
-        await journal.move_with(tx, work, AttemptState.CANCELLED, now, post_state=PostState.CANCELLED, post=_CLEARED)
+        moved = await journal.move_with(
+            tx, work, AttemptState.CANCELLED, now, post_state=PostState.CANCELLED, post=_CLEARED
+        )
+        after_commit(tx, lambda: journal.count_state(domain, row, moved.post))
         return None
     if in_call:
         # The call that may publish is in progress; its response, due in a moment, decides what can be cancelled.
@@ -110,9 +113,11 @@ async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
 async def _start_cancelling(domain: Domain, tx: Transaction, work: Work) -> Work:
     vendor_errors.require(domain.providers[work.post.provider].table, Capability.POST_CANCEL)
     now = domain.clock()
-    return await journal.move_with(
+    moved = await journal.move_with(
         tx, work, AttemptState.PROCESSING, now, post_state=PostState.CANCELLING, post={"due_at": now}
     )
+    after_commit(tx, lambda: journal.count_state(domain, work.post, moved.post))
+    return moved
 
 
 def _forbidden(row: PostRow) -> StateForbids:

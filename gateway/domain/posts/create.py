@@ -129,6 +129,7 @@ async def insert(domain: Domain, tx: Transaction, prepared: Prepared, *, here: b
 def begin(domain: Domain, prepared: Prepared) -> None:
     """Take the first step of a committed post in this process, if it has the lease."""
     row = prepared.row
+    journal.count_state(domain, None, row)
     if prepared.begun_here and row.due_at is not None:
         # A copy: the row goes to the caller as it is now.
         known = prepared.checked.ready and Known(PostRow(**row.model_dump()), prepared.checked.ready)
@@ -143,6 +144,7 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
         connection="",
         provider="",
         state=PostState.QUEUED,
+        traceparent=domain.telemetry.traceparent(),
         route_reason=routing.NAMED,
         queue_time=now,
         create_time=now,

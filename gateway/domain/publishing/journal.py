@@ -18,6 +18,7 @@ from gateway.domain.leases import Stored
 from gateway.domain.publishing import queue
 from gateway.domain.quotas import limiter
 from gateway.failpoints import reach
+from gateway.telemetry import metrics
 from storage import attempts, events, posts, uploads
 from storage.attempts import AttemptRow
 from storage.database import Transaction, advisory_lock
@@ -66,7 +67,7 @@ def subject(post: PostRow) -> str:
 
 def snapshot(post: PostRow) -> dict[str, Any]:
     """Return the post as stored in an event: everything that callers may see."""
-    stored = post.model_dump(mode="json", exclude={"due_at", "addresses_sealed"})
+    stored = post.model_dump(mode="json", exclude={"due_at", "addresses_sealed", "traceparent"})
     return {**stored, "content": post_content.shown_content(stored["content"])}
 
 
@@ -187,8 +188,15 @@ async def move(
             **attempt_values,
         )
     _committed(domain, work.post, stored)
+    count_state(domain, work.post, moved.post)
     reach(f"publish.after-commit.{to}")
     return moved
+
+
+def count_state(domain: Domain, before: PostRow | None, post: PostRow) -> None:
+    """Count for the metrics that a post has got another state than `before`, which has been committed."""
+    if before is None or before.state != post.state:
+        domain.telemetry.record(metrics.POSTS, post.provider, post.state, agency=post.agency)
 
 
 async def move_with(
@@ -242,6 +250,7 @@ async def claim_submit(
         values = {"error": None, "next_attempt_time": None}
         # What is submitted is the post as it was read: a caller may have changed its words since.
         row = await _change_post(tx, work.post, now, PostState.TRANSFERRING, values, work.post.version)
+    count_state(domain, work.post, row)
     reach("publish.after-commit.INIT_SENT")
     return Work(row, attempt)
 

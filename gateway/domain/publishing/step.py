@@ -16,6 +16,7 @@ from gateway.domain import vendor_errors
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
 from gateway.domain.leases import Held
+from gateway.domain.preflight.check import Ready
 from gateway.domain.publishing import (
     journal,
     moves,
@@ -85,15 +86,9 @@ async def _step(
             row, attempt = await journal.read(domain, location, post)
             lost = row is None or (lease is not None and not _stands(domain, lease, row.due_at))
             work = None if row is None or lost else await _resume(domain, row, attempt)
-        while work is not None:
-            if stopping():
-                await journal.defer(domain, work, domain.clock())
-                return
-            if work.attempt.state == AttemptState.INTENT:
-                work = await submit.submit(domain, work, stopping, ready)
-                ready = None
-            else:
-                work = await _HANDLERS[work.attempt.state](domain, work)
+        if work is not None:
+            with domain.telemetry.job("step", link=work.post.traceparent):
+                await _advance(domain, work, stopping, ready)
     except Superseded:
         log.info("publish.overtaken", location=location, post=post)
     except DatabaseBusy as error:
@@ -112,6 +107,20 @@ async def _step(
         log.error("publish.fault", location=location, post=post, exc_info=error)
         with suppress(Superseded):
             await _handle_fault(domain, location, post)
+
+
+async def _advance(domain: Domain, first: Work, stopping: Callable[[], bool], ready: Ready | None) -> None:
+    """Carry a post on from where it is until it must wait, has ended, or this process stops."""
+    work: NextWork = first
+    while work is not None:
+        if stopping():
+            await journal.defer(domain, work, domain.clock())
+            return
+        if work.attempt.state == AttemptState.INTENT:
+            work = await submit.submit(domain, work, stopping, ready)
+            ready = None
+        else:
+            work = await _HANDLERS[work.attempt.state](domain, work)
 
 
 def _stands(domain: Domain, lease: Held, stored: datetime | None) -> bool:

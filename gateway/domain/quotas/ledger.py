@@ -33,6 +33,12 @@ class QuotaEstimate:
     counted_left: int
     reported_left: int | None
 
+    def used_part(self, rule: QuotaRule) -> float:
+        """Return which part of the quota is used, from 0 to 1; 0 if its limit is not known."""
+        most = self.limit or rule.limit
+        left = self.counted_left if self.reported_left is None else min(self.counted_left, self.reported_left)
+        return 1 - min(left, most) / most if most else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class QuotaReport:

@@ -13,10 +13,13 @@ from math import ceil
 import structlog
 
 from gateway import deadline
+from gateway.audit import acts
+from gateway.audit.acts import Act
 from gateway.domain.context import Domain, EndedCall
 from gateway.domain.quotas import ledger
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
+from gateway.telemetry import metrics
 from providers.capabilities import QuotaRule
 from providers.errors import QuotaUsedUp
 from storage import quotas
@@ -38,18 +41,21 @@ MIN_WAIT_SECONDS = 0.001
 
 @asynccontextmanager
 async def slot(
-    domain: Domain, subject: Subject, metric: str, *, background: bool
+    domain: Domain, subject: Subject, metric: str, *, background: bool, use: Act | None = None
 ) -> AsyncIterator[QuotaEstimate | None]:
     """Occupy a slot during one vendor call; it counts from the end of the call, when the vendor has certainly seen it.
 
+    `use` is the use of a token that the call makes: it is recorded in the transaction of the slot, before the call.
     Waits while a slot is near and the caller has time. Yields the ledger's estimate at that moment, None without a
     rule. Raises QuotaUsedUp, DatabaseUnavailable; nothing was sent then.
     """
     rule = domain.providers[subject.provider].table.quota(metric)
     if rule is None:
+        await _announce(domain, use)
         yield None
         return
-    stamp, estimate = await _acquire(domain, subject, rule, background)
+    stamp, estimate = await _acquire(domain, subject, rule, background, use)
+    domain.telemetry.record(metrics.QUOTA_USED, subject.provider, metric, amount=estimate.used_part(rule))
     try:
         yield estimate
     finally:
@@ -106,20 +112,28 @@ async def _log_failure(event: str, subject: str, metric: str, write: Awaitable[N
         log.warning(event, subject=subject, metric=metric, error=type(error).__name__)
 
 
-async def _acquire(domain: Domain, subject: Subject, rule: QuotaRule, background: bool) -> Acquired:
+async def _announce(domain: Domain, use: Act | None) -> None:
+    """Record the use of a token by a call that no quota counts."""
+    if use is not None:
+        async with transaction(domain) as tx:
+            await acts.announce(tx, use, domain.clock())
+
+
+async def _acquire(domain: Domain, subject: Subject, rule: QuotaRule, background: bool, use: Act | None) -> Acquired:
     waited = 0.0
     while True:
-        acquired, delay = await _try_acquire(domain, subject, rule, background)
+        acquired, delay = await _try_acquire(domain, subject, rule, background, use)
         if acquired is not None:
             return acquired
         if delay > _wait_left(background, waited):
+            domain.telemetry.record(metrics.QUOTA_REFUSALS, subject.provider, rule.metric)
             raise used_up(domain, subject.provider, subject.name(rule), rule, delay)
         await domain.sleep(delay)
         waited += delay
 
 
 async def _try_acquire(
-    domain: Domain, subject: Subject, rule: QuotaRule, background: bool
+    domain: Domain, subject: Subject, rule: QuotaRule, background: bool, use: Act | None
 ) -> tuple[Acquired | None, float]:
     """Occupy a free slot and return its stamp and an estimate, or return the seconds until one may be free."""
     async with transaction(domain) as tx:
@@ -130,6 +144,8 @@ async def _try_acquire(
         if at > now.timestamp():
             return None, max(at - now.timestamp(), MIN_WAIT_SECONDS)
         stamp = ledger.record_call(row, rule, now)
+        if use is not None:
+            await acts.announce(tx, use, now)
         return (stamp, ledger.estimate(row, rule, now)), 0.0
 
 

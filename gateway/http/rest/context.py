@@ -5,7 +5,7 @@ Owns reading the one request and remembering how the call ended. Does not know J
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
@@ -57,6 +57,10 @@ class HttpContext:
     def peer(self) -> str:
         """Return who calls."""
         return self._peer
+
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]:
+        """Return nothing: the edge ends no TLS, so that it knows no certificates."""
+        return {}
 
     def time_remaining(self) -> float | None:
         """Return how many seconds are left; None without a deadline, so that the gateway's own applies."""

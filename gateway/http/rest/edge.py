@@ -28,6 +28,7 @@ from gateway.http.rest.bindings import Binding
 from gateway.http.rest.context import Disconnected, HttpContext, MethodDetails
 from gateway.interceptors import auth, request_id
 from gateway.interceptors.pipeline import CallPipeline
+from gateway.telemetry.recorder import TRACEPARENT
 
 PREFIX = "/v1/"
 STARTING = "The gateway is starting."
@@ -94,6 +95,7 @@ def context_of(request: Request, read: Callable[[], Awaitable[bytes]], write: An
     # A header that was sent twice is there twice, which the pipeline refuses.
     metadata = [(auth.HEADER, value) for value in request.headers.getlist(auth.HEADER)]
     metadata.append((request_id.HEADER, log.request_id.get()))
+    metadata += [(TRACEPARENT, value) for value in request.headers.getlist(TRACEPARENT)]
     client = request.client
     peer = f"http:{client.host}:{client.port}" if client else "http:"
     return HttpContext(metadata, peer, read, write)

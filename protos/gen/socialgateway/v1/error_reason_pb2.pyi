@@ -22,6 +22,9 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUOTA_EXCEEDED: _ClassVar[ErrorReason]
     GATEWAY_UNAVAILABLE: _ClassVar[ErrorReason]
     DEADLINE_EXCEEDED: _ClassVar[ErrorReason]
+    TOKEN_INVALID: _ClassVar[ErrorReason]
+    ISSUER_UNAVAILABLE: _ClassVar[ErrorReason]
+    CERTIFICATE_INVALID: _ClassVar[ErrorReason]
     AUTHORIZATION_STATE_INVALID: _ClassVar[ErrorReason]
     AUTHORIZATION_DENIED: _ClassVar[ErrorReason]
     REAUTHORIZATION_REQUIRED: _ClassVar[ErrorReason]
@@ -65,6 +68,9 @@ SCOPE_MISSING: ErrorReason
 QUOTA_EXCEEDED: ErrorReason
 GATEWAY_UNAVAILABLE: ErrorReason
 DEADLINE_EXCEEDED: ErrorReason
+TOKEN_INVALID: ErrorReason
+ISSUER_UNAVAILABLE: ErrorReason
+CERTIFICATE_INVALID: ErrorReason
 AUTHORIZATION_STATE_INVALID: ErrorReason
 AUTHORIZATION_DENIED: ErrorReason
 REAUTHORIZATION_REQUIRED: ErrorReason
