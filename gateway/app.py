@@ -85,6 +85,7 @@ class Gateway:
     jobs: "Jobs | None"
     metrics: "HttpServer | None"
     shutdown: Shutdown = field(repr=False)
+    admin: "GrpcServer | None" = None
 
     async def stop(self, *, delay: float | None = None, grace: float | None = None) -> None:
         """Stop everything in the order of `shutdown.ORDER`: after `delay` seconds new calls are refused, running calls
@@ -159,10 +160,12 @@ async def start(
         jobs = await _jobs(started, domain, resources) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
         grpc, http = (servers.grpc, servers.http) if servers else (None, None)
-        if grpc is not None:
-            await grpc.set_ready(await readiness.serving())
-            grpc.watch(readiness.serving)
-        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, metrics, started.take())
+        admin = servers.admin if servers else None
+        for server in (grpc, admin):
+            if server is not None:
+                await server.set_ready(await readiness.serving())
+                server.watch(readiness.serving)
+        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, metrics, started.take(), admin)
     _banner(gateway)
     return gateway
 
@@ -182,7 +185,7 @@ async def build_domain(
     settings = resources.settings
     found = _providers(settings, clock, overrides)
     started.add(Part.VENDORS, lambda _: _close_all(found.values()))
-    sealer = Sealer(resources.db, resources.ring)
+    sealer = Sealer(resources.db, resources.ring, listener)
 
     async def renew_from_parent(connection: ConnectionRow) -> Grant:
         return await agencies.derive_grant(domain, connection)
@@ -337,6 +340,7 @@ def _banner(gateway: Gateway) -> None:
     _log.info(
         "serving" if grpc else "working",
         grpc=_bound(settings.grpc_address, grpc.port) if grpc else "",
+        admin=_bound(settings.admin_address, gateway.admin.port) if gateway.admin else "",
         tls=settings.tls_cert is not None,
         http=_bound(settings.http_address, http.port) if http else "",
         metrics=gateway.metrics.port if gateway.metrics else "",

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 CLAIM_SCOPE = "locations.claim"
 """The scope with which a key for all locations of its agency, or a token, may claim further ones."""
 
+OPERATE_SCOPE = "admin.operate"
+"""The scope of operators: it reaches beyond the key's own agency."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -37,6 +40,11 @@ class Caller:
     def may_claim(self, location: str) -> bool:
         """Return whether the key may make a location without an owner its agency's: by assignment or by scope."""
         return self.may_use(location) and (self.assigned or self.has_scope(CLAIM_SCOPE))
+
+    @property
+    def operates(self) -> bool:
+        """Whether the key is an operator's. One for some locations only is never."""
+        return self.locations is None and self.has_scope(OPERATE_SCOPE)
 
     def has_scope(self, scope: str) -> bool:
         """Return whether the key has the scope; every key has the empty scope."""

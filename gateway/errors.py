@@ -351,3 +351,29 @@ class SpendConfirmationRequired(DomainError):
     """This spends money, and no ceiling is set for its currency; repeat it with spendConfirmation if it is meant."""
 
     reason = "SPEND_CONFIRMATION_REQUIRED"
+
+
+class AgencyForbidden(DomainError):
+    """The API key may not administer this agency."""
+
+    reason = "AGENCY_FORBIDDEN"
+
+    def __init__(self, agency: str) -> None:
+        """Report the agency's id as the caller sent it, without revealing whether it exists."""
+        super().__init__(metadata={"agency": f"agencies/{agency}"})
+
+
+class AgencySuspended(DomainError):
+    """An operator has suspended this agency."""
+
+    reason = "AGENCY_SUSPENDED"
+
+    def __init__(self, agency: str) -> None:
+        """Report the caller's own agency."""
+        super().__init__(metadata={"agency": f"agencies/{agency}"})
+
+
+class ConfirmationRequired(DomainError):
+    """This cannot be undone; repeat it with the confirmation if it is meant."""
+
+    reason = "CONFIRMATION_REQUIRED"

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 
 from gateway import addresses, log, sockets
 from gateway.interceptors.pipeline import CallPipeline, CallPolicy
-from gateway.interceptors.scopes import METHOD_SCOPES
+from gateway.interceptors.scopes import ADMIN_SCOPES, METHOD_SCOPES
 from gateway.rpc import health, reflection
 from gateway.rpc.health import HealthService
 from gateway.rpc.service import Service
@@ -139,15 +139,21 @@ class GrpcServer:
 
 
 def build_server(
-    settings: Settings, services: Sequence[Service], policy: CallPolicy, *, address: str = "", shared: bool = False
+    settings: Settings,
+    services: Sequence[Service],
+    policy: CallPolicy,
+    *,
+    address: str = "",
+    shared: bool = False,
+    admin: bool = False,
 ) -> GrpcServer:
     """Build the server and bind its port (0 picks a free one); nothing is served before `start`.
 
-    With `shared`, other processes listen on the same port, and the kernel deals connections out to all of them.
-    Raises SettingsError for bad certificates, RuntimeError with the address that cannot be bound, and for a method that
-    is missing from METHOD_SCOPES.
+    With `shared`, other processes listen on the same port, and the kernel deals connections out to all of them; with
+    `admin` it is the port of the Admin API. Raises SettingsError for bad certificates, RuntimeError with the address
+    that cannot be bound, and for a method that is missing from the port's table of scopes.
     """
-    _check_scopes(services)
+    _check_scopes(services, admin=admin)
     pipeline = CallPipeline(policy)
     server = grpc.aio.server(
         handlers=(pipeline,), options=_options(settings, shared), maximum_concurrent_rpcs=settings.max_calls
@@ -159,8 +165,9 @@ def build_server(
     servicer = HealthService()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, pipeline)
     reflection.add_to((*names, health.NAME), pipeline)
-    address = address or settings.grpc_address
-    port = _bind(server, settings, address, shared)
+    name = "GATEWAY_ADMIN_ADDRESS" if admin else "GATEWAY_GRPC_ADDRESS"
+    address = address or (settings.admin_address if admin else settings.grpc_address)
+    port = _bind(server, settings, (name, address), shared)
     return GrpcServer(server, pipeline, servicer, descriptors, port, sockets.of_address(address, port))
 
 
@@ -169,12 +176,13 @@ def call_policy(settings: Settings, **needs: Any) -> CallPolicy:
     return CallPolicy(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
 
 
-def _check_scopes(services: Sequence[Service]) -> None:
-    """Raise RuntimeError for a method that has no scope in METHOD_SCOPES."""
+def _check_scopes(services: Sequence[Service], *, admin: bool) -> None:
+    """Raise RuntimeError for a method that has no scope in the table of its port."""
+    name, table = ("ADMIN_SCOPES", ADMIN_SCOPES) if admin else ("METHOD_SCOPES", METHOD_SCOPES)
     for service in services:
         for method in service.descriptor.methods:
-            if f"/{service.descriptor.full_name}/{method.name}" not in METHOD_SCOPES:
-                raise RuntimeError(f"{method.full_name} has no row in METHOD_SCOPES")
+            if f"/{service.descriptor.full_name}/{method.name}" not in table:
+                raise RuntimeError(f"{method.full_name} has no row in {name}")
 
 
 def _options(settings: Settings, shared: bool) -> list[tuple[str, Any]]:
@@ -203,8 +211,8 @@ def _options(settings: Settings, shared: bool) -> list[tuple[str, Any]]:
     return options
 
 
-def _bind(server: grpc.aio.Server, settings: Settings, address: str, shared: bool) -> int:
-    """Bind everything that the address stands for, with TLS if there is a certificate, and return the port.
+def _bind(server: grpc.aio.Server, settings: Settings, named: tuple[str, str], shared: bool) -> int:
+    """Bind everything that the address of a setting stands for, with TLS if there is a certificate; return the port.
 
     gRPC itself is content with one of the addresses of a name, so each is bound by itself.
     """
@@ -212,11 +220,12 @@ def _bind(server: grpc.aio.Server, settings: Settings, address: str, shared: boo
     if settings.tls_cert is not None and settings.tls_key is not None:
         credentials = _credentials(CertificateFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca))
         add = partial(server.add_secure_port, server_credentials=credentials)
+    setting, address = named
     scheme, separator, _ = address.partition(":")
     if separator and scheme in _SCHEMES:
         return add(address)
     try:
-        first, *others = addresses.free(address, "GATEWAY_GRPC_ADDRESS", shared=shared)
+        first, *others = addresses.free(address, setting, shared=shared)
     except OSError as error:
         # As gRPC raises itself, should another process be faster than this check.
         raise RuntimeError(str(error)) from error

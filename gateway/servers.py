@@ -3,13 +3,14 @@
 Owns their order, and what is answered while the schema is too old. Imported only by a process that has this role.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from gateway.audit.trail import Trail
 from gateway.bootstrap import Resources
+from gateway.caller import Caller
 from gateway.callers import directory
 from gateway.clock import Clock
 from gateway.domain import api_keys
@@ -24,7 +25,8 @@ from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.pipeline import CallPolicy
 from gateway.readiness import Readiness
-from gateway.rpc import services
+from gateway.rpc import admin_services, services
+from gateway.rpc.admin_guard import AdminDomain
 from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings
 from gateway.shutdown import Part, Shutdown
@@ -37,7 +39,9 @@ SCHEMA_SENTENCE = "Its database is waiting for a migration."
 
 @dataclass(slots=True)
 class Servers:
-    """The running servers; `grpc` is None until `start_calls`, and what is started is added to `started`."""
+    """The running servers; `grpc` is None until `start_calls`, and what is started is added to `started`. `admin` stays
+    None unless the settings have an address for it.
+    """
 
     started: Shutdown
     settings: Settings
@@ -46,6 +50,7 @@ class Servers:
     edge: Edge
     http: HttpServer
     grpc: GrpcServer | None = None
+    admin: GrpcServer | None = None
 
     @classmethod
     async def start(
@@ -81,20 +86,24 @@ class Servers:
         """Start the gRPC server, and give the HTTP edge its domain; health reports NOT_SERVING until `set_ready`."""
         trail = Trail(domain.db, domain.clock)
         self.started.add(Part.AUDIT, lambda _: trail.close())
-        policy, owners = await self._policy(resources, domain, trail), owners_of(self.settings, domain)
+        store = await open_keys(resources, domain)
+        policy, owners = self._policy(store, domain, trail), owners_of(self.settings, domain)
+        if self.settings.admin_address:
+            self.admin = await self._start_admin(domain, resources, policy, AdminDomain(domain, owners, store))
         self.grpc = await self._start_grpc(domain, resources, policy, owners)
         self.edge.policy, self.edge.owners, self.edge.domain = policy, owners, domain
         self.edge.calls = Calls.of(self.grpc.pipeline, self.grpc.descriptors)
 
-    async def _policy(self, resources: Resources, domain: Domain, trail: Trail) -> CallPolicy:
+    def _policy(self, store: api_keys.KeyStore, domain: Domain, trail: Trail) -> CallPolicy:
         """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
         settings, clock = self.settings, domain.clock
-        authenticate: Authenticate = partial(api_keys.authenticate, await open_keys(resources, domain))
+        authenticate: Authenticate = partial(api_keys.authenticate, store)
         recognize: Recognize | None = None
         if settings.callers_file is not None:
             found = directory.open_directory(settings, settings.callers_file, authenticate, clock)
             self.started.add(Part.ISSUERS, lambda _: found.close())
-            authenticate, recognize = found.authenticate, found.recognize if settings.tls_client_ca else None
+            authenticate = partial(_of_active_agency, store, found.authenticate)
+            recognize = partial(_of_active_agency, store, found.recognize) if settings.tls_client_ca else None
         return call_policy(
             settings,
             authenticate=authenticate,
@@ -112,7 +121,20 @@ class Servers:
         self.started.add(Part.UPLOADS, lambda _: slots.settle())
         served = services.services(domain, owners, page_secret=page_secret, slots=slots)
         server = build_server(self.settings, served, policy, shared=self.siblings is not None)
-        self.started.add(Part.CALLS, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
+        return await self._run(Part.CALLS, server)
+
+    async def _start_admin(
+        self, domain: Domain, resources: Resources, policy: CallPolicy, admin: AdminDomain
+    ) -> GrpcServer:
+        """Start the Admin API on its own port, under the same policy: a key's limits count calls over all ports."""
+        page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
+        served = admin_services.services(admin, page_secret=page_secret)
+        shared = self.siblings is not None
+        server = build_server(self.settings, served, policy, shared=shared, admin=True)
+        return await self._run(Part.ADMIN_CALLS, server)
+
+    async def _run(self, part: Part, server: GrpcServer) -> GrpcServer:
+        self.started.add(part, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
         await server.start()
         return server
 
@@ -133,6 +155,18 @@ def owners_of(settings: Settings, domain: Domain) -> Owners:
     """Return who owns which location, within the limits of the settings."""
     limits = ClaimLimits(settings.location_claims_per_hour, settings.unproved_locations_per_agency)
     return open_owners(domain.db, domain.listener, domain.clock, limits)
+
+
+async def _of_active_agency(
+    store: api_keys.KeyStore, identify: Callable[[Any], Awaitable[Caller]], sent: Any
+) -> Caller:
+    """Return who is identified by what was sent, unless its agency is suspended or being deleted: a token or
+    certificate knows nothing of that. The bootstrap key is the operator's own, whatever becomes of its agency.
+    """
+    caller = await identify(sent)
+    if caller is not api_keys.BOOTSTRAP:
+        await api_keys.require_active(store, caller.agency)
+    return caller
 
 
 def _limits(settings: Settings, clock: Clock) -> Limits:

@@ -17,7 +17,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway import provider_settings
-from gateway.urls import url_problem
+from gateway.urls import is_local, url_problem
 
 PREFIX = "GATEWAY_"
 MIN_BOOTSTRAP_KEY = 32
@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     )
     grpc_address: str = Field("127.0.0.1:50051", description="Address of the gRPC server; port 0 picks a free one.")
     http_address: str = Field("127.0.0.1:8080", description="Address of the HTTP edge; port 0 picks a free one.")
+    admin_address: str = Field(
+        "",
+        description="Address of the Admin API, such as 127.0.0.1:50052; if unset, it is off. Only a loopback address, "
+        "or a Unix socket, unless there is a certificate.",
+    )
     public_url: str = Field(
         "http://localhost:8080",
         description="URL at which browsers reach the HTTP edge; https, except on loopback when simulators are allowed.",
@@ -397,6 +402,19 @@ class Settings(BaseSettings):
             raise ValueError("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: set both or none")
         if self.tls_client_ca is not None and self.tls_cert is None:
             raise ValueError("GATEWAY_TLS_CLIENT_CA: needs GATEWAY_TLS_CERT and GATEWAY_TLS_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _admin_is_private(self) -> "Settings":
+        """Refuse an Admin API that others could read along, or that is where callers are."""
+        if self.admin_address and self.tls_cert is None and not is_local(self.admin_address):
+            raise ValueError(
+                "GATEWAY_ADMIN_ADDRESS: must be a loopback address such as 127.0.0.1:50052, or set GATEWAY_TLS_CERT "
+                "and GATEWAY_TLS_KEY: API keys would cross the network in clear"
+            )
+        taken = self.admin_address in (self.grpc_address, self.http_address)
+        if self.admin_address and taken and not self.admin_address.endswith(":0"):
+            raise ValueError("GATEWAY_ADMIN_ADDRESS: must not be that of GATEWAY_GRPC_ADDRESS or GATEWAY_HTTP_ADDRESS")
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ class Part(Enum):
 
     READINESS = auto()
     CALLS = auto()
+    ADMIN_CALLS = auto()
     JOBS = auto()
     UPLOADS = auto()
     HTTP = auto()
@@ -41,7 +42,7 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     (Part.READINESS,),
     # gRPC: health says NOT_SERVING, load balancers get their delay, running calls their grace. Jobs do not wait for the
     # delay: another process can take them over at once. Both may still need HTTP, where vendors fetch media.
-    (Part.CALLS, Part.JOBS),
+    (Part.CALLS, Part.ADMIN_CALLS, Part.JOBS),
     # What broken uploads have received is stored; no call can begin another one.
     (Part.UPLOADS,),
     # Callbacks of consents and webhooks were accepted until here.

@@ -99,6 +99,9 @@ REASONS: dict[str, Reason] = {
     "AUDIENCE_TOO_SMALL": Reason(_C.FAILED_PRECONDITION, "The audience has too few members."),
     "BUDGET_CEILING_EXCEEDED": Reason(_C.FAILED_PRECONDITION, "This would spend more than is allowed."),
     "SPEND_CONFIRMATION_REQUIRED": Reason(_C.FAILED_PRECONDITION, "This spends money and must be confirmed."),
+    "AGENCY_FORBIDDEN": Reason(_C.PERMISSION_DENIED, "The application may not administer this agency."),
+    "AGENCY_SUSPENDED": Reason(_C.PERMISSION_DENIED, "The agency is suspended. Please ask its operator."),
+    "CONFIRMATION_REQUIRED": Reason(_C.FAILED_PRECONDITION, "This cannot be undone and must be confirmed."),
 }
 
 

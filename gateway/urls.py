@@ -1,7 +1,7 @@
-"""Which URLs in the settings are safe: they carry tokens and client secrets.
+"""Which URLs and addresses in the settings are safe: they carry tokens and client secrets.
 
-Owns the check of one URL. Does not know which settings are URLs (`gateway/settings.py`), nor which hosts a provider
-allows (`providers/http/urls.py`).
+Owns the check of one URL, and whether only this machine reaches an address. Does not know which settings are URLs
+(`gateway/settings.py`), nor which hosts a provider allows (`providers/http/urls.py`).
 """
 
 from ipaddress import ip_address
@@ -29,6 +29,12 @@ def url_problem(url: str, *, allow_loopback: bool, allow_port: bool = False, all
     if port is not None and not (allow_port or allow_loopback):
         return "must have no port, unless GATEWAY_ALLOW_LOOPBACK_VENDORS=true"
     return ""
+
+
+def is_local(address: str) -> bool:
+    """Return whether only this machine reaches an address to listen on: a loopback host, or a Unix socket."""
+    scheme = address.partition(":")[0]
+    return scheme in ("unix", "unix-abstract") or _is_loopback(address.rpartition(":")[0].strip("[]").lower())
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,6 +14,7 @@ from sqlmodel import Field, SQLModel, col
 
 from storage import direct, rows
 from storage.database import Transaction
+from storage.locations import locations_of
 from storage.states import AccountHealth, AccountState
 from storage.types import json_field, state_field, time_field
 
@@ -65,6 +66,13 @@ class CreatorInfoRow(SQLModel, table=True):
     account: str = Field(primary_key=True)
     payload: dict[str, Any] = json_field()
     fetch_time: datetime = time_field()
+
+
+async def page_of_agency(tx: Transaction, agency: str, *, after: tuple[str, str], limit: int) -> Sequence[AccountRow]:
+    """Return accounts of an agency in order of their locations and ids, from the first one after `after`."""
+    keys = (col(AccountRow.location), col(AccountRow.id))
+    query = select(AccountRow).where(col(AccountRow.location).in_(locations_of(agency)))
+    return (await tx.execute(rows.keyset(query, keys, after, limit, ascending=True))).scalars().all()
 
 
 async def find(tx: Transaction, location: str, account: str) -> AccountRow | None:

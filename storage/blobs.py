@@ -26,6 +26,7 @@ __all__ = ["BlobStore", "StoreFull", "StoreUnavailable"]
 CHUNK_BYTES = 1 << 20
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _LONGEST_KEY = 512
+_ALWAYS = datetime.max.replace(tzinfo=UTC)
 _UNFINISHED = re.compile(r".+#[0-9]+")
 """The names that obstore's local store gives to files while it writes them (`NAME#1`); no key contains a `#`."""
 
@@ -194,6 +195,12 @@ class BlobStore:
         if self._folder is None:
             return []
         return await asyncio.to_thread(_remove_unfinished, self._folder / _checked(prefix), before, dry_run)
+
+    async def remove_all(self, prefix: str) -> None:
+        """Delete everything under the folder `prefix`, what is being written included. Raises StoreUnavailable."""
+        async for batch in self.older(prefix, _ALWAYS):
+            await self.delete(batch)
+        await self.remove_unfinished(prefix, _ALWAYS)
 
     async def _range(self, key: str, start: int, size: int) -> bytes:
         if self._folder is not None:

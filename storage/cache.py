@@ -29,6 +29,21 @@ class Invalidations(Protocol):
         """
 
 
+class _Unheard:
+    """For caches of values that nobody else changes: there is nothing to hear."""
+
+    healthy = True
+
+    def subscribe(
+        self, topic: str, callback: Callable[[str], None], *, reset: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
+        """Subscribe to nothing."""
+        return lambda: None
+
+
+UNHEARD = _Unheard()
+
+
 class _Load:
     """One load in progress; `stale` once its key was invalidated."""
 
@@ -64,6 +79,10 @@ class CoherentCache(Generic[K, V]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def keys(self) -> frozenset[str]:
+        """Return the keys that have an entry."""
+        return frozenset(self._entries)
 
     def get(self, key: K) -> V | None:
         """Return the cached value, or None if it is absent, too old, or invalidations may be missed. About 1 µs."""

@@ -41,14 +41,35 @@ async def rewrap(db: Database, ring: KeyRing, progress: Callable[[int, int], Non
     Works in batches while the gateway serves, and can be stopped and run again. Calls `progress(done, total)` after
     each batch. Raises `KeyMissing`, `KeyWrong`.
     """
-    counts = await count_by_key(db)
-    total = sum(counts.values()) - counts.get(ring.active, 0)
+    total = await count_others(db, ring)
     done = 0
     for table in _WRAPPED_TABLES:
         while moved := await _rewrap_batch(db, ring, table):
             done += moved
             progress(done, max(total, done))
     return done
+
+
+async def rewrap_some(db: Database, ring: KeyRing, batches: int) -> int:
+    """Wrap at most so many batches of data keys and secrets with the active key; return how many rows changed.
+
+    Raises `KeyMissing`, `KeyWrong`.
+    """
+    done = 0
+    for _ in range(batches):
+        moved = 0
+        for table in _WRAPPED_TABLES:
+            moved = moved or await _rewrap_batch(db, ring, table)
+        done += moved
+        if not moved:
+            break
+    return done
+
+
+async def count_others(db: Database, ring: KeyRing) -> int:
+    """Count the data keys and secrets that another key than the active one wraps."""
+    counts = await count_by_key(db)
+    return sum(counts.values()) - counts.get(ring.active, 0)
 
 
 async def count_by_key(db: Database) -> dict[str, int]:

@@ -4,10 +4,10 @@ Owns the tables `data_keys`, `secrets` and `key_checks`, and the sealer of each 
 Does not know what is sealed, or how keys are rotated (`storage/key_rotation.py`).
 """
 
+import math
 import os
 import struct
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -18,9 +18,13 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
 from storage import direct, seal
+from storage.cache import UNHEARD, CoherentCache, Invalidations
 from storage.database import Database, Transaction
 from storage.key_ring import KeyRing
 from storage.types import AwareTime
+
+TOPIC = "data_keys"
+"""The topic of the notifications that the data key of a location, which is their key, is gone."""
 
 _VERSION = struct.Struct(">I")
 _UNCOMMITTED = "uncommitted_data_keys"
@@ -96,14 +100,24 @@ class LocationSealer:
 
 
 class Sealer:
-    """Returns the sealer of each location, with a bounded cache of unwrapped data keys."""
+    """Returns the sealer of each location, with a bounded cache of unwrapped data keys.
 
-    def __init__(self, db: Database, ring: KeyRing, *, size: int = 4096) -> None:
-        """Cache the data keys of at most `size` locations."""
+    A data key never changes, but goes with its location: one that is cached after that would seal what nobody else can
+    open, should the location be used again.
+    """
+
+    def __init__(self, db: Database, ring: KeyRing, listener: Invalidations = UNHEARD, *, size: int = 4096) -> None:
+        """Cache the data keys of at most `size` locations; without a `listener` for as long as this object lives."""
         self.db = db
         self.ring = ring
-        self._size = size
-        self._sealers: OrderedDict[str, LocationSealer] = OrderedDict()
+        self._sealers: CoherentCache[str, LocationSealer | None] = CoherentCache(
+            listener, TOPIC, size=size, ttl_seconds=math.inf
+        )
+
+    @property
+    def cached(self) -> frozenset[str]:
+        """The locations whose data keys are cached."""
+        return self._sealers.keys()
 
     async def for_location(self, tx: Transaction, location: str) -> LocationSealer:
         """Return the sealer of `location`, creating its data key in this transaction on first use.
@@ -112,17 +126,20 @@ class Sealer:
         """
         known = self._sealers.get(location)
         if known is not None:
-            self._sealers.move_to_end(location)
             return known
-        rows = await _data_keys(tx, location) or await self._create(tx, location)
+        found = await self._sealers.load(location, lambda: self._read(tx, location))
+        return found or await self._of(location, await self._create(tx, location))
+
+    async def _read(self, tx: Transaction, location: str) -> LocationSealer | None:
+        """Return the sealer to cache, None if there is none: a key that was created in this very transaction is not
+        cached, because after a rollback nothing may be sealed with it.
+        """
+        rows = [] if location in tx.info.get(_UNCOMMITTED, ()) else await _data_keys(tx, location)
+        return await self._of(location, rows) if rows else None
+
+    async def _of(self, location: str, rows: Sequence[DataKeyTable]) -> LocationSealer:
         ciphers = {row.version: seal.aead(await self.ring.unwrap(row.key_id, row.wrapped, aad=row.aad)) for row in rows}
-        sealer = LocationSealer(location, max(ciphers), ciphers)
-        # A key created in this very transaction is not cached: after a rollback nothing may be sealed with it.
-        if location not in tx.info.get(_UNCOMMITTED, ()):
-            self._sealers[location] = sealer
-            if len(self._sealers) > self._size:
-                self._sealers.popitem(last=False)
-        return sealer
+        return LocationSealer(location, max(ciphers), ciphers)
 
     async def _create(self, tx: Transaction, location: str) -> list[DataKeyTable]:
         """Create the first data key; if another transaction is doing so right now, wait for it and use its key."""

@@ -17,6 +17,7 @@ from storage.posts import UNFINISHED, PostRow
 from storage.schema import metadata
 from storage.states import LocationClaim
 from storage.tokens import TokenRow
+from storage.uploads import UploadRow
 
 KEPT = frozenset({"locations", "data_keys", "event_counters"})
 """The tables that keep their row of a location: its owner; its key, which processes have cached; and the number of its
@@ -40,6 +41,15 @@ async def at_work(tx: Transaction, location: str) -> AtWork:
     live = await live_connections(tx, [location])
     unfinished = select(func.count()).where(col(PostRow.location) == location, col(PostRow.state).in_(UNFINISHED))
     return AtWork(live.get(location, 0), int((await tx.execute(unfinished)).scalar_one()))
+
+
+async def summary(tx: Transaction, location: str) -> dict[str, int]:
+    """Return how much of what is inside a location, for somebody who decides whether to delete it."""
+    alive = await at_work(tx, location)
+    counted = {}
+    for name, where in (("posts", col(PostRow.location)), ("uploads", col(UploadRow.location))):
+        counted[name] = int((await tx.execute(select(func.count()).where(where == location))).scalar_one())
+    return {"connections": alive.connections, "postsUnderWay": alive.posts, **counted}
 
 
 async def is_proved(tx: Transaction, location: str) -> bool:

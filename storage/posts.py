@@ -339,6 +339,22 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
     return len((await tx.execute(statement)).all())
 
 
+async def wake_agency(tx: Transaction, agency: str, reason: str, now: datetime) -> None:
+    """Make due now the posts of an agency that wait for the `reason` in their error."""
+    statement = (
+        update(PostRow)
+        .where(
+            col(PostRow.agency) == agency,
+            col(PostRow.due_at) > now,
+            col(PostRow.state) == PostState.QUEUED,
+            col(PostRow.error)["reason"].astext == reason,
+        )
+        .values(due_at=now, next_attempt_time=now, update_time=now)
+        .execution_options(synchronize_session=False)
+    )
+    await tx.execute(statement)
+
+
 async def wake_scheduled(tx: Transaction, location: str, account: str, now: datetime) -> None:
     """Make due now the posts of an account that wait for their time."""
     statement = (

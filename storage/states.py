@@ -1,6 +1,6 @@
-"""The states of every state machine that has a column: one enum per machine.
+"""The states of every state machine: one enum per machine.
 
-Owns the names. Each value is the text in the database, in events and in JSON, so renaming a member needs a migration.
+Owns the names. Each value is the text in its column, in events and in JSON, so renaming a member needs a migration.
 Which transitions are allowed is described with each table and decided in `gateway/domain`.
 """
 
@@ -266,6 +266,48 @@ class AudienceStep(StrEnum):
     """All are here: their files go to the vendor."""
     SUBMITTED = "SUBMITTED"
     """The vendor is called, or its answer was lost."""
+
+
+class AgencyState(StrEnum):
+    """Whether an agency can be used: `agencies.state`."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    DELETING = "DELETING"
+
+
+class AdminJobKind(StrEnum):
+    """What a job of an operator does: `admin_jobs.kind`."""
+
+    DELETE_AGENCY = "DELETE_AGENCY"
+    DELETE_LOCATION = "DELETE_LOCATION"
+    REWRAP_KEYS = "REWRAP_KEYS"
+
+
+class AdminJobState(StrEnum):
+    """How far a job of an operator is: `admin_jobs.state`."""
+
+    RUNNING = "RUNNING"
+    SETTLING = "SETTLING"
+    """Everything was deleted; what was under way meanwhile is looked for once more."""
+    SUCCEEDED = "SUCCEEDED"
+
+
+class ApiKeyState(StrEnum):
+    """Whether an API key is accepted; it follows from its times and has no column."""
+
+    VALID = "VALID"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+
+
+class EncryptionKeyState(StrEnum):
+    """What a process can say of an encryption key; it follows from the configuration and has no column."""
+
+    ACTIVE = "ACTIVE"
+    RETIRING = "RETIRING"
+    RETIRED = "RETIRED"
+    MISSING = "MISSING"
 
 
 class AuditOutcome(StrEnum):

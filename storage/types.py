@@ -60,11 +60,15 @@ def time_field(*, nullable: bool = False, index: bool = False, primary_key: bool
     return Field(sa_type=AwareTime, nullable=False, index=index, primary_key=primary_key)
 
 
-def state_field(states: type[StrEnum], *, default: StrEnum | None = None) -> Any:
-    """Return a column that holds one of `states`, required unless there is a default."""
+def state_field(states: type[StrEnum], *, default: StrEnum | None = None, server_default: bool = False) -> Any:
+    """Return a column that holds one of `states`, required unless there is a default.
+
+    With `server_default` PostgreSQL knows the default too, for statements that leave the column out.
+    """
     if default is None:
         return Field(sa_type=StateText(states), nullable=False)
-    return Field(default=default, sa_type=StateText(states), nullable=False)
+    options = {"server_default": default.value} if server_default else {}
+    return Field(default=default, sa_type=StateText(states), nullable=False, sa_column_kwargs=options)
 
 
 def agency_field() -> Any:

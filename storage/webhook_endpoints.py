@@ -41,6 +41,7 @@ from storage.database import Transaction, advisory_lock
 from storage.due_rows import DueRows
 from storage.events import EventCounterTable
 from storage.fair import Tenant
+from storage.locations import locations_of
 from storage.states import DisableReason, EndpointState
 from storage.types import agency_field, state_field, time_field
 
@@ -132,6 +133,13 @@ async def page(
     """Return endpoints of a location, oldest first."""
     keys = (col(EndpointRow.create_time), col(EndpointRow.id))
     query = select(EndpointRow).where(col(EndpointRow.location) == location)
+    return (await tx.execute(rows.keyset(query, keys, after, limit, ascending=True))).scalars().all()
+
+
+async def page_of_agency(tx: Transaction, agency: str, *, after: tuple[str, str], limit: int) -> Sequence[EndpointRow]:
+    """Return endpoints of an agency in order of their locations and ids, from the first one after `after`."""
+    keys = (col(EndpointRow.location), col(EndpointRow.id))
+    query = select(EndpointRow).where(col(EndpointRow.location).in_(locations_of(agency)))
     return (await tx.execute(rows.keyset(query, keys, after, limit, ascending=True))).scalars().all()
 
 

@@ -95,6 +95,24 @@ async def put_off(tx: Transaction, id: str, due_at: datetime) -> None:
     await tx.execute(statement)
 
 
+async def failed(tx: Transaction, tries: int, *, agency: str = "", after: str = "", limit: int) -> Sequence[WebhookRow]:
+    """Return deliveries that were tried so often and are not applied, in order of their ids, from the first one after
+    `after`; with `agency` only that agency's.
+    """
+    query = select(WebhookRow).where(
+        col(WebhookRow.due_at).is_not(None), col(WebhookRow.tries) >= tries, col(WebhookRow.id) > after
+    )
+    if agency:
+        query = query.where(col(WebhookRow.agency) == agency)
+    return (await tx.execute(query.order_by(col(WebhookRow.id)).limit(limit))).scalars().all()
+
+
+async def begin_again(tx: Transaction, row: WebhookRow, now: datetime) -> None:
+    """Make a delivery due now, as if it had not been tried."""
+    row.due_at, row.tries, row.outcome = now, 0, ""
+    await tx.flush()
+
+
 async def take_due(tx: Transaction, ids: Sequence[str], now: datetime, lease_until: datetime) -> list[str]:
     """Lease deliveries: postpone those that are still due to `lease_until` and return their ids, skipping those another
     replica is leasing.

@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.gateway",
     "tests.fixtures.highlevel",
+    "tests.fixtures.admin",
     "tests.fixtures.ads",
     "tests.fixtures.business",
     "tests.fixtures.audiences",

@@ -82,6 +82,10 @@ AD_REPORT = Pattern("locations/{location}/adAccounts/{ad_account}/adReports/{ad_
 AUDIENCE = Pattern("locations/{location}/adAccounts/{ad_account}/audiences/{audience}")
 EVENT = Pattern("locations/{location}/events/{event}")
 API_KEY = Pattern("apiKeys/{api_key}")
+AGENCY = Pattern("agencies/{agency}")
+FAILED_JOB = Pattern("agencies/{agency}/failedJobs/{failed_job}")
+ENCRYPTION_KEY = Pattern("encryptionKeys/{encryption_key}")
+AGENCY_API_KEY = Pattern("agencies/{agency}/apiKeys/{api_key}")
 
 
 def provider(name: str, *, path: str = "provider") -> str:

@@ -10,6 +10,7 @@ import sys
 import typer
 
 from gateway.cli import (
+    agencies,
     api_keys,
     audiences,
     audit,
@@ -42,6 +43,7 @@ app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
 app.command("restored")(restored.restored)
 app.add_typer(keys.app, name="keys")
+app.add_typer(agencies.app, name="agencies")
 app.add_typer(api_keys.app, name="api-keys")
 app.add_typer(locations.app, name="locations")
 app.add_typer(uploads.app, name="uploads")

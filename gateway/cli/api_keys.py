@@ -94,6 +94,29 @@ def list_keys(agency: Annotated[str, typer.Option(help="List only this agency's 
         typer.echo(line)
 
 
+@app.command("rotate")
+def rotate(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as `api-keys list` shows it.")],
+    overlap: Annotated[
+        str, typer.Option(help="How long the secret before is accepted too: 0, or 12h up to 7d.")
+    ] = "24h",
+) -> None:
+    """Make a new secret for an API key, and print it on standard output.
+
+    The key keeps its id, its locations, its scopes and its expiry. Callers change over during the overlap.
+
+    Example:
+
+        social-gateway api-keys rotate k0123456789abcdef --overlap 12h
+    """
+    from gateway.cli.running import run_async
+
+    kept = timedelta() if overlap == "0" else span(overlap, "--overlap")
+    secret = run_async(_rotate(key_id, kept))
+    typer.echo(f"Key {key_id} has a new secret. It is shown only once:", err=True)
+    typer.echo(secret)
+
+
 @app.command("revoke")
 def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `api-keys list` shows it.")]) -> None:
     """Revoke an API key. All replicas refuse it within a second."""
@@ -103,13 +126,13 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `api-key
     typer.echo(f"Key {key_id} is revoked.", err=True)
 
 
-def span(text: str) -> timedelta:
+def span(text: str, option: str = "--expires-in") -> timedelta:
     """Parse `90d`, `12h` or `30m`; raises CommandError."""
     from gateway.command_error import CommandError
 
     number, unit = text[:-1], text[-1:]
     if unit not in SPANS or not number.isdecimal() or not 0 < int(number) < 100_000:
-        raise CommandError(f"--expires-in {text!r}: must be a number followed by s, m, h, d or w, such as 90d")
+        raise CommandError(f"{option} {text!r}: must be a number followed by s, m, h, d or w, such as 90d")
     return timedelta(**{SPANS[unit]: int(number)})
 
 
@@ -151,6 +174,23 @@ async def _list(agency: str) -> list[str]:
                 locations = "all" if row.locations is None else ",".join(row.locations)
                 head = f"{row.id:<20} {row.agency:<16} …{row.hint:<4} {state:<12} {locations:<24}"
                 lines.append(f"{head} {','.join(row.scopes)}")
+
+
+async def _rotate(key_id: str, overlap: timedelta) -> str:
+    from gateway.command_error import CommandError
+    from gateway.domain.admin import api_keys
+    from gateway.domain.api_keys import BOOTSTRAP
+    from storage import api_keys as rows
+
+    if overlap > api_keys.MAX_OVERLAP:
+        raise CommandError(f"--overlap: must be at most {api_keys.MAX_OVERLAP.days}d")
+    async with _store() as store:
+        async with store.database.read() as tx:
+            agency = await rows.agency_of(tx, key_id)
+        if agency is None:
+            raise CommandError(f"there is no key {key_id!r}: `api-keys list` shows them")
+        rotated = await api_keys.rotate(store, BOOTSTRAP, agency, key_id, overlap, None)
+    return rotated.secret.reveal() if rotated.secret else ""
 
 
 async def _revoke(key_id: str) -> None:

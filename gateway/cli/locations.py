@@ -92,6 +92,28 @@ def release(
     typer.echo(f"Location {location} has no owner.{_deleted(gone)}", err=True)
 
 
+@app.command("delete")
+def delete(
+    location: Annotated[str, typer.Argument(help="The location's id.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete it. Without this the command only says what would go.")
+    ] = False,
+) -> None:
+    """Delete a location with everything in it: tokens, media, posts, metrics, events.
+
+    There is no way back. The running gateways do it, as a job: each grant is given back to its vendor, which takes some
+    minutes; `locations list` no longer has the location when nothing of it is left.
+
+    Example:
+
+        social-gateway locations delete ve9EPM428h8vShlRW1KT --yes
+    """
+    from gateway.cli.running import run_async
+
+    run_async(_delete(location, yes))
+    typer.echo(f"Location {location} is being deleted.", err=True)
+
+
 def _deleted(gone: dict[str, int]) -> str:
     """Return what was deleted, as a sentence."""
     return f" Deleted: {', '.join(f'{count} {name}' for name, count in sorted(gone.items()))}." if gone else ""
@@ -143,6 +165,15 @@ async def _release(location: str, agency: str, discard: bool) -> dict[str, int]:
     async with _open() as resources, resources.db.transaction() as tx:
         await acts.record(tx, clock.now())
         return await locations.release(tx, location, agency, discard=discard)
+
+
+async def _delete(location: str, yes: bool) -> None:
+    from gateway.cli.agencies import confirmed, open_ground
+    from gateway.domain.admin import deletion
+    from gateway.domain.api_keys import BOOTSTRAP
+
+    async with open_ground() as ground:
+        await confirmed(yes, lambda text: deletion.begin_location(ground, BOOTSTRAP, location, text))
 
 
 @asynccontextmanager

@@ -8,21 +8,23 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.aip import names
 from gateway.audit import acts
-from gateway.caller import CLAIM_SCOPE, Caller
+from gateway.caller import CLAIM_SCOPE, OPERATE_SCOPE, Caller
 from gateway.clock import Clock
 from gateway.domain.locations import name_locations
-from gateway.errors import FieldInvalid, ResourceNotFound, Unauthenticated
+from gateway.errors import AgencySuspended, FieldInvalid, ResourceNotFound, StateForbids, Unauthenticated
 from providers.models.secret import Secret
-from storage import api_keys
+from storage import agencies, api_keys
 from storage import errors as storage_errors
 from storage.api_keys import ApiKeyRow
 from storage.cache import CoherentCache, Invalidations
-from storage.database import Database
+from storage.database import Database, DatabaseUnavailable, Transaction
+from storage.states import AgencyState
 
 PREFIX = "sg_"
 SECRET_BYTES = 32
@@ -37,6 +39,9 @@ SCOPES = frozenset(
     {
         "accounts.read",
         "accounts.write",
+        OPERATE_SCOPE,
+        "admin.read",
+        "admin.write",
         "ads.read",
         "ads.spend",
         "ads.write",
@@ -91,6 +96,7 @@ class KeyStore:
     clock: Clock
     valid: CoherentCache[str, ValidKey]
     refused: CoherentCache[str, bool]
+    agencies: CoherentCache[str, AgencyState]
     bootstrap: bytes | None = field(default=None, repr=False)
 
 
@@ -104,6 +110,7 @@ def open_store(
         clock=clock,
         valid=CoherentCache(listener, api_keys.TOPIC, size=20_000),
         refused=CoherentCache(listener, api_keys.TOPIC, size=4_096),
+        agencies=CoherentCache(listener, agencies.TOPIC, size=20_000),
         bootstrap=digest_of(pepper, bootstrap_key.reveal()) if bootstrap_key else None,
     )
 
@@ -114,7 +121,10 @@ def digest_of(pepper: bytes, key: str) -> bytes:
 
 
 async def authenticate(store: KeyStore, key: str) -> Caller:
-    """Return the caller of a key; raises Unauthenticated, without a reason, for a key that is not valid now."""
+    """Return the caller of a key.
+
+    Raises Unauthenticated, without a reason, for a key that is not valid now, AgencySuspended.
+    """
     digest = digest_of(store.pepper, key)
     if store.bootstrap is not None and hmac.compare_digest(digest, store.bootstrap):
         return BOOTSTRAP
@@ -124,7 +134,22 @@ async def authenticate(store: KeyStore, key: str) -> Caller:
     found = await _look_up(store, digest)
     if found.expire_time is not None and found.expire_time <= store.clock():
         raise Unauthenticated()
+    await require_active(store, found.caller.agency)
     return found.caller
+
+
+async def require_active(store: KeyStore, agency: str) -> None:
+    """Raise AgencySuspended for a suspended agency, Unauthenticated for one that is being deleted."""
+    state = store.agencies.get(agency) or await store.agencies.load(agency, lambda: _state(store, agency))
+    if state == AgencyState.SUSPENDED:
+        raise AgencySuspended(agency)
+    if state == AgencyState.DELETING:
+        raise Unauthenticated()
+
+
+async def _state(store: KeyStore, agency: str) -> AgencyState:
+    async with store.database.read() as tx:
+        return await agencies.state(tx, agency)
 
 
 async def create(
@@ -144,11 +169,43 @@ async def create(
     agency's with the key. Raises FieldInvalid, also for the location of another agency.
     """
     _check(agency, locations, scopes)
-    key = PREFIX + base64.urlsafe_b64encode(random(SECRET_BYTES)).rstrip(b"=").decode()
+    made, row = make(
+        store,
+        agency=agency,
+        locations=locations,
+        scopes=scopes,
+        random=random,
+        expire_time=expire_time,
+        redirect_uris=redirect_uris,
+        display_name=display_name,
+    )
+    async with store.database.transaction() as tx:
+        taken = await store_key(tx, row)
+    return replace(made, taken=taken)
+
+
+def new_secret(random: Callable[[int], bytes]) -> Secret:
+    """Return a new key."""
+    return Secret(PREFIX + base64.urlsafe_b64encode(random(SECRET_BYTES)).rstrip(b"=").decode())
+
+
+def make(
+    store: KeyStore,
+    *,
+    agency: str,
+    locations: Collection[str] | None,
+    scopes: Collection[str],
+    random: Callable[[int], bytes],
+    expire_time: datetime | None,
+    redirect_uris: Sequence[str],
+    display_name: str,
+) -> tuple[NewKey, ApiKeyRow]:
+    """Return a new key, and its row, which is not stored yet."""
+    secret = new_secret(random)
     row = ApiKeyRow(
         id="k" + random(8).hex(),
-        digest=digest_of(store.pepper, key),
-        hint=key[-4:],
+        digest=digest_of(store.pepper, secret.reveal()),
+        hint=secret.reveal()[-4:],
         agency=agency,
         display_name=display_name,
         locations=None if locations is None else sorted(set(locations)),
@@ -157,11 +214,28 @@ async def create(
         create_time=store.clock(),
         expire_time=expire_time,
     )
-    async with store.database.transaction() as tx:
-        taken = await name_locations(tx, agency, row.locations or (), row.create_time)
-        await api_keys.insert(tx, row)
-        await acts.record(tx, row.create_time, resource=names.API_KEY.format(row.id))
-    return NewKey(row.id, Secret(key), taken)
+    return NewKey(row.id, secret), row
+
+
+async def store_key(tx: Transaction, row: ApiKeyRow) -> Sequence[str]:
+    """Store a new key, make the locations that it names its agency's, and return those that another agency had.
+
+    Raises FieldInvalid, StateForbids for an agency that is being deleted.
+    """
+    state = await agencies.state(tx, row.agency)
+    if state == AgencyState.DELETING:
+        raise StateForbids(state, "It is being deleted.", resource=names.AGENCY.format(row.agency))
+    taken = await name_locations(tx, row.agency, row.locations or (), row.create_time)
+    await api_keys.insert(tx, row)
+    await acts.record(tx, row.create_time, resource=names.API_KEY.format(row.id))
+    return taken
+
+
+def forget(store: KeyStore, row: ApiKeyRow) -> None:
+    """Drop a key from this process's cache at once; other replicas hear of a change with its commit."""
+    for digest in (row.digest, row.former_digest):
+        if digest is not None:
+            store.valid.invalidate(digest.hex())
 
 
 async def revoke(store: KeyStore, key_id: str) -> None:
@@ -172,7 +246,7 @@ async def revoke(store: KeyStore, key_id: str) -> None:
             await acts.record(tx, store.clock(), resource=names.API_KEY.format(key_id))
     except storage_errors.NotFound:
         raise ResourceNotFound(names.API_KEY.format(key_id)) from None
-    store.valid.invalidate(row.digest.hex())
+    forget(store, row)
 
 
 def _check(agency: str, locations: Collection[str] | None, scopes: Collection[str]) -> None:
@@ -208,7 +282,23 @@ async def _read(store: KeyStore, digest: bytes) -> ValidKey:
         row = await api_keys.by_digest(tx, digest)
     if row is None or row.revoke_time is not None:
         raise Unauthenticated()
-    return _valid_key(row)
+    found = _valid_key(row)
+    if row.digest != digest:
+        # The secret before the last rotation: good until the overlap ends, or the key does.
+        ends = [each for each in (row.former_expire_time, row.expire_time) if each is not None]
+        found = replace(found, expire_time=min(ends))
+    await _note_use(store, row)
+    return found
+
+
+async def _note_use(store: KeyStore, row: ApiKeyRow) -> None:
+    """Record the use of a key that is read, which happens seldom while it is cached, and at most every USE_STEP."""
+    now = store.clock()
+    if row.last_use_time is not None and now - row.last_use_time < api_keys.USE_STEP:
+        return
+    with suppress(DatabaseUnavailable):
+        async with store.database.transaction() as tx:
+            await api_keys.note_use(tx, row.id, now)
 
 
 async def _refusal() -> bool:

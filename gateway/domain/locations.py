@@ -130,6 +130,8 @@ async def claim_by_grant(tx: Transaction, location: str, agency: str, now: datet
     row = await locations.find(tx, location, lock=True)
     if row is None:
         return await locations.claim(tx, location, agency, now, LocationClaim.GRANTED) == agency
+    if row.delete_time is not None:
+        return False
     if row.agency == agency:
         await locations.strengthen(tx, location, LocationClaim.GRANTED)
         return True
@@ -147,14 +149,13 @@ async def name_locations(tx: Transaction, agency: str, named: Iterable[str], now
     for location in sorted(named):
         await locations.claim(tx, location, agency, now, LocationClaim.NAMED)
         row = await locations.find(tx, location, lock=True)
-        if row is None or row.agency == agency:
+        if row is None or (row.agency == agency and row.delete_time is None):
             await locations.strengthen(tx, location, LocationClaim.NAMED)
         elif await gives_way(tx, row):
             await _hand_over(tx, row, agency, LocationClaim.NAMED, now)
             taken.append(location)
         else:
-            text = f"{location!r} belongs to the agency {row.agency!r}: `social-gateway locations assign` moves it"
-            raise FieldInvalid("locations", text)
+            raise FieldInvalid("locations", f"{location!r} {_whose(row)}: `social-gateway locations assign` moves it")
     return taken
 
 
@@ -162,7 +163,15 @@ async def gives_way(tx: Transaction, row: LocationRow) -> bool:
     """Return whether the owner's claim is its first use alone. What the location holds counts too: a process of the
     version before claims connects a grant without recording it.
     """
-    return row.claim == LocationClaim.FIRST_USE and not await location_contents.is_proved(tx, row.location)
+    if row.claim != LocationClaim.FIRST_USE or row.delete_time is not None:
+        return False
+    return not await location_contents.is_proved(tx, row.location)
+
+
+def _whose(row: LocationRow | None) -> str:
+    if row is None:
+        return "has no owner"
+    return "is being deleted" if row.delete_time is not None else f"belongs to the agency {row.agency!r}"
 
 
 async def strengthen_earlier(database: Database) -> None:
@@ -187,7 +196,7 @@ async def assign(
     """
     row = await _of(tx, location, former, to)
     if row is not None and row.agency != to:
-        await _check_idle(tx, location, discard)
+        await check_idle(tx, location, discard)
         return await _hand_over(tx, row, to, LocationClaim.ASSIGNED, now)
     await locations.claim(tx, location, to, now, LocationClaim.ASSIGNED)
     await locations.strengthen(tx, location, LocationClaim.ASSIGNED)
@@ -203,7 +212,7 @@ async def release(tx: Transaction, location: str, former: str, *, discard: bool 
     row = await _of(tx, location, former)
     if row is None:
         raise FieldInvalid("agency", "must be named")
-    await _check_idle(tx, location, discard)
+    await check_idle(tx, location, discard)
     gone = await _empty(tx, row)
     await locations.remove(tx, row)
     log.info("location.released", location=location, former=former, deleted=gone)
@@ -217,13 +226,13 @@ async def _of(tx: Transaction, location: str, *expected: str) -> LocationRow | N
     """
     row = await locations.find(tx, location, lock=True)
     owner = "" if row is None else row.agency
-    if owner not in expected:
-        whose = f"belongs to the agency {owner!r}" if owner else "has no owner"
-        raise FieldInvalid("location", f"{location!r} {whose}; say so to change that")
+    if owner not in expected or (row is not None and row.delete_time is not None):
+        raise FieldInvalid("location", f"{location!r} {_whose(row)}; say so to change that")
     return row
 
 
-async def _check_idle(tx: Transaction, location: str, discard: bool) -> None:
+async def check_idle(tx: Transaction, location: str, discard: bool) -> None:
+    """Raise StateForbids while posts are under way in a location, or connections have a grant that is not discarded."""
     alive = await location_contents.at_work(tx, location)
     name = names.LOCATION.format(location)
     if alive.posts:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from gateway import sockets
 from gateway.caller import Caller
 from gateway.errors import (
+    AgencySuspended,
     DeadlineExceeded,
     DomainError,
     GatewayStopping,
@@ -122,7 +123,7 @@ async def _admitted(check: Awaitable[T]) -> T | DomainError | None:
     """Return the result of a check, or its refusal; None when the answer cannot be found out now."""
     try:
         return await check
-    except (Unauthenticated, ScopeMissing, LocationForbidden) as error:
+    except (Unauthenticated, AgencySuspended, ScopeMissing, LocationForbidden) as error:
         return error
     except Exception:
         # The database does not answer, for example: the key may still be good.

@@ -1,6 +1,6 @@
-"""The scope that each method requires, in one table, and what else is fixed about a method.
+"""The scope that each method requires, in one table for each port, and what else is fixed about a method.
 
-Owns the table, which methods need no API key at all, and which the contract marks as repeatable. Does not know how a
+Owns the tables, which methods need no API key at all, and which the contract marks as repeatable. Does not know how a
 scope is checked.
 """
 
@@ -117,6 +117,34 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.ads.v1.AudienceService/RemoveAudienceMembers": "ads.write",
 }
 
+ADMIN_SCOPES: dict[str, str] = {
+    "/socialgateway.admin.v1.AgencyService/CreateAgency": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/GetAgency": "admin.read",
+    "/socialgateway.admin.v1.AgencyService/ListAgencies": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/SuspendAgency": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/ResumeAgency": "admin.operate",
+    "/socialgateway.admin.v1.AgencyService/DeleteAgency": "admin.operate",
+    "/socialgateway.admin.v1.LocationService/GetLocation": "admin.read",
+    "/socialgateway.admin.v1.LocationService/ListLocations": "admin.read",
+    "/socialgateway.admin.v1.LocationService/MoveLocation": "admin.operate",
+    "/socialgateway.admin.v1.LocationService/DeleteLocation": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/CreateApiKey": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/GetApiKey": "admin.read",
+    "/socialgateway.admin.v1.ApiKeyService/ListApiKeys": "admin.read",
+    "/socialgateway.admin.v1.ApiKeyService/UpdateApiKey": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/RotateApiKey": "admin.write",
+    "/socialgateway.admin.v1.ApiKeyService/RevokeApiKey": "admin.write",
+    "/socialgateway.admin.v1.FailedJobService/ListFailedJobs": "admin.read",
+    "/socialgateway.admin.v1.FailedJobService/RetryFailedJob": "admin.write",
+    "/socialgateway.admin.v1.FailedJobService/DropFailedJob": "admin.write",
+    "/socialgateway.admin.v1.AgencyService/ListAgencyWebhookEndpoints": "admin.read",
+    "/socialgateway.admin.v1.AgencyService/ListAgencyQuotas": "admin.read",
+    "/socialgateway.admin.v1.EncryptionKeyService/GetEncryptionKey": "admin.operate",
+    "/socialgateway.admin.v1.EncryptionKeyService/ListEncryptionKeys": "admin.operate",
+    "/socialgateway.admin.v1.EncryptionKeyService/RotateEncryptionKey": "admin.operate",
+}
+"""The methods of the Admin API, which are served on a port of its own only."""
+
 PUBLIC_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 
 
@@ -126,8 +154,8 @@ def is_public(method: str) -> bool:
 
 
 def scope_of(method: str) -> str:
-    """Return the scope that the method requires; raises KeyError for a method that is not in the table."""
-    return METHOD_SCOPES[method]
+    """Return the scope that the method requires; raises KeyError for a method that is in neither table."""
+    return METHOD_SCOPES[method] if method in METHOD_SCOPES else ADMIN_SCOPES[method]
 
 
 def is_idempotent(method: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 from procrastinate import App
 
+from gateway.domain.admin import jobs as admin
 from gateway.domain.ads import audience_sending, report_tasks
 from gateway.domain.ads import sweep as ads
 from gateway.domain.connections import verify
@@ -107,6 +108,7 @@ class Jobs:
             self._loop("subscriptions", config.old, lambda: subscriptions.keep(self._domain)),
             self._loop("ads", config.connections, lambda: ads.run_due(self._domain)),
             self._loop("audiences", config.connections, lambda: audience_sending.run_due(self._domain)),
+            self._loop("admin", config.connections, lambda: admin.run_due(self._domain)),
             self._loop("ad reports", config.connections, lambda: report_tasks.run_due(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
             self._loop("audit", config.connections, lambda: sweep.audit(self._domain)),

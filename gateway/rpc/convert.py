@@ -3,7 +3,7 @@
 Owns what an absent field means. Knows no noun.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.message import Message
@@ -19,6 +19,17 @@ def write_times(message: Message, **times: datetime | None) -> None:
     for name, value in times.items():
         if value is not None:
             getattr(message, name).FromDatetime(value)
+
+
+def moment(message: Any, field: str, *, path: str) -> datetime | None:
+    """Read a Timestamp, None if it is absent; raises FieldInvalid if it is none."""
+    if not message.HasField(field):
+        return None
+    try:
+        found: datetime = getattr(message, field).ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise FieldInvalid(path, "is not a time between the years 1 and 9999") from None
+    return found
 
 
 def max_staleness(request: Any, default: timedelta) -> timedelta:

@@ -102,15 +102,18 @@ class RequestGuard:
             call.authorize = lambda again: _check_not_narrower(scope, again)
         return scope
 
-    def request_key(self, caller: Caller, location: str, request: Message) -> RequestKey | None:
-        """Return the request's idempotency key, None if the caller sent no `request_id`; raises FieldInvalid."""
+    def request_key(self, caller: Caller, location: str, request: Message, *, agency: str = "") -> RequestKey | None:
+        """Return the request's idempotency key, None if the caller sent no `request_id`; raises FieldInvalid.
+
+        It belongs to the caller's agency unless another one is given.
+        """
         request_id = request_ids.check(request.request_id)  # type: ignore[attr-defined]
         if request_id is None:
             return None
         method = type(request).__name__.removesuffix("Request")
         plain = request_ids.body_hash(request)
         keyed = hmac.digest(self.page_secret, b"request body|" + plain, "sha256")
-        return RequestKey(caller.agency, location, method, request_id, keyed, earlier_hash=plain)
+        return RequestKey(agency or caller.agency, location, method, request_id, keyed, earlier_hash=plain)
 
     def read_page(
         self, request: Message, *, default: int = paging.DEFAULT_SIZE, maximum: int = paging.MAX_SIZE

@@ -8,9 +8,9 @@ from typing import Any
 
 from gateway.aip import names
 from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded
-from gateway.domain import videos
+from gateway.domain.accounts import videos
+from gateway.domain.accounts.videos import FetchedVideo
 from gateway.domain.context import Domain
-from gateway.domain.videos import FetchedVideo
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import max_staleness, write_times
 from gateway.rpc.request import RequestGuard, or_not_found

@@ -9,9 +9,10 @@ from tests.cli.command import bare, execute, run
 
 COMMANDS = [
     "serve", "worker", "migrate", "restored", "demo", "doctor", "keys new", "keys list", "keys rotate",
-    "api-keys create", "api-keys list", "api-keys revoke", "locations list", "locations assign", "locations release",
-    "simulate tiktok", "simulate highlevel", "audiences hash", "audit export",
-    "audit verify",
+    "api-keys create", "api-keys list", "api-keys rotate", "api-keys revoke", "locations delete", "agencies create",
+    "agencies list", "agencies suspend", "agencies resume", "agencies delete", "locations list", "locations assign",
+    "locations release", "simulate tiktok", "simulate highlevel", "audiences hash",
+    "audit export", "audit verify",
 ]  # fmt: skip
 
 HEAVY = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain import videos
+from gateway.domain.accounts import videos
 from gateway.domain.engagement import post_metrics
 from gateway.domain.publishing import vendor_status
 from gateway.domain.publishing.journal import Work

@@ -20,6 +20,9 @@ CODES = {
     "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
     "UPLOAD_CHECKSUM_MISMATCH": grpc.StatusCode.INVALID_ARGUMENT,
     "UPLOAD_OFFSET_MISMATCH": grpc.StatusCode.OUT_OF_RANGE,
+    "AGENCY_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
+    "AGENCY_SUSPENDED": grpc.StatusCode.PERMISSION_DENIED,
+    "API_KEY_INVALID": grpc.StatusCode.UNAUTHENTICATED,
     "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
     "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
     "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
@@ -54,6 +57,12 @@ def detail(status: status_pb2.Status, kind: type[T]) -> T | None:
         if packed.Unpack(found):
             return found
     return None
+
+
+def facts_of(error: grpc.aio.AioRpcError) -> dict[str, str]:
+    """Return the metadata of a failed call's ErrorInfo, and its `reason`."""
+    info = detail(status_of(error), error_details_pb2.ErrorInfo)
+    return {} if info is None else {**info.metadata, "reason": info.reason}
 
 
 def assert_status(status: status_pb2.Status, reason: str, **metadata: str) -> None:

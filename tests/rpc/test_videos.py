@@ -1,6 +1,6 @@
 """VideoService: an account's videos by page, by id and one by one, as fresh as the caller requests.
 
-Owns the proofs of `gateway/rpc/videos.py` and `gateway/domain/videos.py`.
+Owns the proofs of `gateway/rpc/videos.py` and `gateway/domain/accounts/videos.py`.
 """
 
 from datetime import timedelta

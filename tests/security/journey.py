@@ -38,6 +38,7 @@ class Journey:
     codes: list[str] = field(default_factory=list)
     connection: str = ""
     account: str = ""
+    parent: str = PARENT
 
     async def call(self, method: str, request: Any = None, **values: Any) -> Any:
         """Call a method with the caller's key."""
@@ -46,7 +47,7 @@ class Journey:
     async def create(self, **values: Any) -> Any:
         """Create a connection."""
         wanted = connection_pb2.Connection(provider="providers/tiktok")
-        made = await self.call("ConnectionService/CreateConnection", parent=PARENT, connection=wanted, **values)
+        made = await self.call("ConnectionService/CreateConnection", parent=self.parent, connection=wanted, **values)
         self.connection = made.name
         return made
 
@@ -79,15 +80,15 @@ class Journey:
         """Create a connection, consent to it in the browser, and find its account."""
         made = await self.create()
         await self.visit(await self.consent(made.authorization.uri))
-        listed = await self.call("AccountService/ListAccounts", parent=PARENT)
+        listed = await self.call("AccountService/ListAccounts", parent=self.parent)
         self.account = listed.accounts[0].name
 
     async def look(self) -> None:
         """Call every method that reads, from the vendor where it can be."""
         await self.call("ConnectionService/VerifyConnection", name=self.connection)
         await self.call("ConnectionService/GetConnection", name=self.connection)
-        await self.call("ConnectionService/GetConnectionStatus", parent=PARENT, provider="providers/tiktok")
-        await self.call("ConnectionService/ListConnections", parent=PARENT)
+        await self.call("ConnectionService/GetConnectionStatus", parent=self.parent, provider="providers/tiktok")
+        await self.call("ConnectionService/ListConnections", parent=self.parent)
         await self.call("AccountService/GetAccount", name=self.account, max_staleness=FRESH)
         await self.call("AccountService/GetCreatorInfo", name=f"{self.account}/creatorInfo", max_staleness=FRESH)
 
@@ -96,7 +97,7 @@ class Journey:
         wanted = upload_pb2.Upload(
             mime_type="video/mp4", size_bytes=len(VIDEO), sha256=hashlib.sha256(VIDEO).hexdigest()
         )
-        made = await self.call("UploadService/CreateUpload", parent=PARENT, upload=wanted)
+        made = await self.call("UploadService/CreateUpload", parent=self.parent, upload=wanted)
         messages = [each.SerializeToString() for each in write_messages(made.name, VIDEO)]
         await self.recorded.send("UploadService/WriteUpload", messages, key=self.key)
         return str(made.name)
@@ -106,7 +107,7 @@ class Journey:
         wanted = post_pb2.Post(account=self.account, mode=post_pb2.POST_MODE_DIRECT, caption="hello")
         wanted.video.source.upload = upload
         wanted.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
-        return await self.call("PostService/CreatePost", parent=PARENT, post=wanted)
+        return await self.call("PostService/CreatePost", parent=self.parent, post=wanted)
 
     async def publish(self) -> Any:
         """Create a post, and return it as it is at its end."""

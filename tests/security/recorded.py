@@ -19,8 +19,8 @@ from gateway.domain.api_keys import NewKey
 from providers.simulators import highlevel
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from tests.fixtures import client
-from tests.fixtures.app import running, target_of
-from tests.fixtures.client import METHODS
+from tests.fixtures.app import admin_of, running, target_of
+from tests.fixtures.client import ADMIN_METHODS, ALL_METHODS
 from tests.fixtures.clock import RunningClock
 from tests.fixtures.highlevel import AGENT
 from tests.fixtures.settings import KEY, for_highlevel, for_tiktok
@@ -70,6 +70,7 @@ class RecordedGateway:
     wire: Wire
     clock: RunningClock
     channel: grpc.aio.Channel
+    admin: grpc.aio.Channel
     browser: httpx.AsyncClient
     network: httpx.AsyncClient
     store: api_keys.KeyStore
@@ -80,7 +81,7 @@ class RecordedGateway:
 
     async def call(self, method: str, request: Any = None, *, key: str | None = KEY, **values: Any) -> Any:
         """Call a method with a request of `values`, and return its last answer; `key` None sends none."""
-        made = request if request is not None else METHODS[method].request(**values)
+        made = request if request is not None else ALL_METHODS[method].request(**values)
         answers = await self.send(method, [made.SerializeToString()], key=key)
         return answers[-1] if answers else None
 
@@ -88,12 +89,16 @@ class RecordedGateway:
         """Call a method with serialized requests, and return all its answers."""
         metadata = (("authorization", f"Bearer {key}"),) if key is not None else ()
         try:
-            answers: list[Any] = await METHODS[method].send(self.channel, bodies, metadata)
+            answers: list[Any] = await ALL_METHODS[method].send(self.channel_of(method), bodies, metadata)
         except grpc.aio.AioRpcError as error:
             self.responses.append(error)
             raise
         self.responses += answers
         return answers
+
+    def channel_of(self, method: str) -> grpc.aio.Channel:
+        """Return the channel to the port that serves a method."""
+        return self.admin if method in ADMIN_METHODS else self.channel
 
     async def refused(self, method: str, bodies: Iterable[bytes], *, key: str | None = KEY) -> Any:
         """Call as `send` does, and return the error, or None when the call was answered."""
@@ -126,12 +131,15 @@ async def _nowhere(host: str) -> list[str]:
     raise OSError(f"no such host: {host}")
 
 
-def connected(gateway: Gateway, credentials: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
-    """Return a channel to the gateway, with a connection of its own if it has TLS."""
+def connected(
+    gateway: Gateway, credentials: grpc.ChannelCredentials | None = None, target: str = ""
+) -> grpc.aio.Channel:
+    """Return a channel to the gateway, or to another `target` of it, with a connection of its own if it has TLS."""
+    target = target or target_of(gateway)
     if credentials is None:
-        return grpc.aio.insecure_channel(target_of(gateway))
+        return grpc.aio.insecure_channel(target)
     options = (("grpc.ssl_target_name_override", "localhost"), ("grpc.use_local_subchannel_pool", 1))
-    return grpc.aio.secure_channel(target_of(gateway), credentials, options=options)
+    return grpc.aio.secure_channel(target, credentials, options=options)
 
 
 @asynccontextmanager
@@ -152,12 +160,13 @@ async def opened(
     direct, other = httpx.ASGITransport(tiktok), httpx.ASGITransport(planner)
     wire, planner_wire = Wire(direct), Wire(other)
     overrides = {"tiktok": {"transport": wire}, "highlevel": {"transport": planner_wire}}
-    chosen = {**for_tiktok(CONFIG), **for_highlevel(PLANNER), **values}
+    chosen = {"admin_address": "127.0.0.1:0", **for_tiktok(CONFIG), **for_highlevel(PLANNER), **values}
     async with (
         aclosing(tiktok.state.vendor),
         aclosing(planner.state.vendor),
         running(database_url, folder, roles=Roles(jobs=jobs), overrides=overrides, clock=clock, **chosen) as gateway,
         connected(gateway, credentials) as channel,
+        connected(gateway, credentials, admin_of(gateway)) as admin,
         httpx.AsyncClient(transport=direct) as browser,
         httpx.AsyncClient(transport=other, headers=AGENT) as planner_browser,
         httpx.AsyncClient(trust_env=False, verify=False) as network,  # noqa: S501 - nothing but plain HTTP to ourselves
@@ -169,6 +178,7 @@ async def opened(
             wire=wire,
             clock=clock,
             channel=channel,
+            admin=admin,
             browser=browser,
             network=network,
             store=await servers.open_keys(gateway.resources, gateway.domain),

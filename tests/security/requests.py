@@ -80,9 +80,10 @@ class Things:
         return Things(**{**dict.fromkeys(asdict(self), ABSENT), **kept})
 
 
-async def make(recorded: RecordedGateway, key: str) -> Things:
-    """Make one of each in the location l1, an open consent included."""
-    journey = Journey(recorded, key)
+async def make(recorded: RecordedGateway, key: str, location: str = "l1") -> Things:
+    """Make one of each in a location, an open consent included."""
+    parent = f"locations/{location}"
+    journey = Journey(recorded, key, parent=parent)
     await journey.connect()
     recorded.vendor.add_video(next(iter(recorded.vendor.users)), id=VIDEO_ID)
     upload = await journey.upload()
@@ -90,39 +91,39 @@ async def make(recorded: RecordedGateway, key: str) -> Things:
     state = query_of((await journey.reauthorize()).authorization.uri)["state"]
     names = (journey.connection, journey.account, upload, post.name)
     connection, account, upload, post_id = (name.rpartition("/")[2] for name in names)
-    imported = await _imported(recorded, connection=connection, accounts=[account], upload=upload)
-    await _synced(recorded)
-    await _advertised(recorded, connection)
+    imported = await _imported(recorded, location=location, connection=connection, accounts=[account], upload=upload)
+    await _synced(recorded, location)
+    await _advertised(recorded, location, connection)
     made = await recorded.call(
-        "WebhookEndpointService/CreateWebhookEndpoint", key=key, parent="locations/l1", webhook_endpoint=NEW_ENDPOINT
+        "WebhookEndpointService/CreateWebhookEndpoint", key=key, parent=parent, webhook_endpoint=NEW_ENDPOINT
     )
-    return Things("l1", connection, account, upload, post_id, state, imported, made.name.rpartition("/")[2])
+    return Things(location, connection, account, upload, post_id, state, imported, made.name.rpartition("/")[2])
 
 
 async def _imported(recorded: RecordedGateway, **values: Any) -> str:
     """Insert an import: TikTok, which the location is connected to, has no planner that would accept one."""
     now = recorded.gateway.domain.clock()
     error = {"reason": "CONTENT_REJECTED", "message": "The file has no rows.", "metadata": {"provider": "tiktok"}}
-    own: dict[str, Any] = {"location": "l1", "id": "i1", "provider": "tiktok", "file_name": "i1-1.csv"}
+    own: dict[str, Any] = {"id": "i1", "provider": "tiktok", "file_name": "i1-1.csv"}
     row = ImportRow(**values, **own, state=ImportState.FAILED, error=error, create_time=now, update_time=now)
     async with recorded.gateway.domain.db.transaction() as tx:
         await imports.insert(tx, row)
     return row.id
 
 
-async def _synced(recorded: RecordedGateway) -> None:
+async def _synced(recorded: RecordedGateway, location: str) -> None:
     """Insert an engagement sync that ended: of one that is made here nothing would be read."""
     now = recorded.gateway.domain.clock()
-    row = SyncRow(location="l1", id=SYNC_ID, state=SyncState.SUCCEEDED, create_time=now, end_time=now)
+    row = SyncRow(location=location, id=SYNC_ID, state=SyncState.SUCCEEDED, create_time=now, end_time=now)
     async with recorded.gateway.domain.db.transaction() as tx:
         await engagement_syncs.insert(tx, row, [])
 
 
-async def _advertised(recorded: RecordedGateway, connection: str) -> None:
+async def _advertised(recorded: RecordedGateway, location: str, connection: str) -> None:
     """Insert an ad account with a campaign, an ad group and an ad whose creation failed: this grant reaches no ads."""
     now = recorded.gateway.domain.clock()
     account = AdAccountRow(
-        location="l1",
+        location=location,
         id="aa1",
         connection=connection,
         provider="tiktok",
@@ -133,23 +134,23 @@ async def _advertised(recorded: RecordedGateway, connection: str) -> None:
     )
     async with recorded.gateway.domain.db.transaction() as tx:
         await ad_accounts.save(tx, account)
-        await ads.insert(tx, _failed(now, AdLevel.CAMPAIGN, CampaignSpec("c", "TRAFFIC"), "c1"))
-        await ads.insert(tx, _failed(now, AdLevel.AD_GROUP, GROUP, "c1", "g1"))
-        await ads.insert(tx, _failed(now, AdLevel.AD, AD_SPEC, "c1", "g1", "a1"))
-        own: dict[str, Any] = {"location": "l1", "id": AUDIENCE_ID, "ad_account": "aa1", "display_name": "theirs"}
+        await ads.insert(tx, _failed(location, now, AdLevel.CAMPAIGN, CampaignSpec("c", "TRAFFIC"), "c1"))
+        await ads.insert(tx, _failed(location, now, AdLevel.AD_GROUP, GROUP, "c1", "g1"))
+        await ads.insert(tx, _failed(location, now, AdLevel.AD, AD_SPEC, "c1", "g1", "a1"))
+        own: dict[str, Any] = {"location": location, "id": AUDIENCE_ID, "ad_account": "aa1", "display_name": "theirs"}
         await audiences.insert(tx, AudienceRow(**own, create_time=now, update_time=now))
-        await ad_reports.insert(tx, _reported(now))
+        await ad_reports.insert(tx, _reported(location, now))
 
 
-def _reported(now: datetime) -> AdReportRow:
+def _reported(location: str, now: datetime) -> AdReportRow:
     query = ReportQuery(ReportLevel.CAMPAIGN, (AdMetric.SPEND,), date(2026, 11, 20), date(2026, 11, 20))
-    own: dict[str, Any] = {"location": "l1", "id": REPORT_ID, "ad_account": "aa1", "state": AdReportState.FAILED}
+    own: dict[str, Any] = {"location": location, "id": REPORT_ID, "ad_account": "aa1", "state": AdReportState.FAILED}
     return AdReportRow(**own, query=specs.dump_query(query), create_time=now, update_time=now)
 
 
-def _failed(now: datetime, level: AdLevel, spec: Spec, *ids: str) -> AdRow:
+def _failed(location: str, now: datetime, level: AdLevel, spec: Spec, *ids: str) -> AdRow:
     return AdRow(
-        location="l1",
+        location=location,
         id=ids[-1],
         ad_account="aa1",
         level=level,
@@ -320,13 +321,13 @@ VALUES: dict[str, dict[str, Any]] = {
 
 def sound(method: str, things: Things) -> Any:
     """Return a request of the method that nothing is wrong with."""
-    return METHODS[method].request(**_filled(VALUES[method], asdict(things)))
+    return METHODS[method].request(**filled(VALUES[method], asdict(things)))
 
 
-def _filled(value: Any, ids: dict[str, str]) -> Any:
+def filled(value: Any, ids: dict[str, str]) -> Any:
     """Return a value with its placeholders replaced."""
     if isinstance(value, dict):
-        return {name: _filled(each, ids) for name, each in value.items()}
+        return {name: filled(each, ids) for name, each in value.items()}
     if isinstance(value, list):
-        return [_filled(each, ids) for each in value]
+        return [filled(each, ids) for each in value]
     return value.format(**ids) if isinstance(value, str) else value

@@ -4,17 +4,14 @@ Owns what counts as spending, and the confirmations: signed, for exact objects, 
 hour. Calls no vendor.
 """
 
-import base64
-import hashlib
-import hmac
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from math import ceil
 from typing import Any
 
+from gateway.aip import confirmations
 from gateway.domain.context import Domain
 from gateway.errors import BudgetCeilingExceeded, DomainError, SpendConfirmationRequired
 from providers.models.ads import AdBudget, BudgetKind
@@ -25,8 +22,6 @@ DAYS = 30
 """For how many days a daily budget is counted, if it is not over earlier."""
 
 DAY = timedelta(days=1)
-_SIGNATURE = 32
-_MAX_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,7 @@ def check(domain: Domain, spending: Spending, confirmation: str) -> None:
     ceiling = domain.spend_ceilings.get(spending.currency)
     if ceiling is not None and spending.amount is not None and spending.amount <= ceiling:
         return
-    if confirmation and _is_valid(domain.oauth_secret, confirmation, spending, now):
+    if confirmations.is_valid(domain.oauth_secret, PURPOSE, confirmation, _facts(spending), now):
         return
     raise _refusal(domain, spending, ceiling, now)
 
@@ -68,7 +63,7 @@ def _refusal(domain: Domain, spending: Spending, ceiling: Decimal | None, now: d
     expires = now + LIFETIME
     metadata = {
         "amount": "unknown" if spending.amount is None else f"{spending.amount} {spending.currency}",
-        "spendConfirmation": _make(domain.oauth_secret, spending, expires),
+        "spendConfirmation": confirmations.make(domain.oauth_secret, PURPOSE, _facts(spending), expires),
         "expireTime": expires.isoformat(),
     }
     if ceiling is None:
@@ -77,21 +72,6 @@ def _refusal(domain: Domain, spending: Spending, ceiling: Decimal | None, now: d
     return BudgetCeilingExceeded(metadata=metadata, resource=spending.resource)
 
 
-def _make(secret: bytes, spending: Spending, expires: datetime) -> str:
-    stamp = int(expires.timestamp())
-    return f"{stamp}.{base64.urlsafe_b64encode(_sign(secret, spending, stamp)).rstrip(b'=').decode()}"
-
-
-def _is_valid(secret: bytes, confirmation: str, spending: Spending, now: datetime) -> bool:
-    stamp, _, _ = confirmation.partition(".")
-    if len(confirmation) > _MAX_LENGTH or not confirmation.isascii() or not stamp.isdigit() or len(stamp) > 12:
-        return False
-    expires = datetime.fromtimestamp(min(int(stamp), 2**33), UTC)
-    return expires > now and hmac.compare_digest(_make(secret, spending, expires), confirmation)
-
-
-def _sign(secret: bytes, spending: Spending, stamp: int) -> bytes:
+def _facts(spending: Spending) -> list[Any]:
     # Not the amount, which follows from the facts, and shrinks while time passes.
-    decided = [spending.action, spending.resource, spending.currency, list(spending.facts), stamp]
-    body = json.dumps(decided, separators=(",", ":"), default=str).encode()
-    return hmac.digest(secret, PURPOSE + body, hashlib.sha256)[:_SIGNATURE]
+    return [spending.action, spending.resource, spending.currency, list(spending.facts)]

@@ -81,6 +81,13 @@ def pending(folder: Path) -> Iterator[Spill]:
             log.error("token.spills_unreadable", error=str(error))
 
 
+def remove_of(folder: Path, location: str) -> None:
+    """Remove the spills of a location that is gone; blocks, so call it in a thread. Raises OSError."""
+    for spill in pending(folder):
+        if spill.location == location and spill.path is not None:
+            spill.path.unlink(missing_ok=True)
+
+
 def _age(path: Path) -> int:
     """Return when a file was written; 0 if another process has removed it meanwhile, or it cannot be looked at."""
     try:

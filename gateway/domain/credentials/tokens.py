@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 
 from gateway.clock import Clock
 from gateway.domain.concurrency import take_turns
+from gateway.domain.credentials import spill
 from gateway.domain.credentials.refresh import Refresher, RenewFromParent, TokenRequest
 from gateway.domain.credentials.token_cache import TokenCache
 from gateway.domain.credentials.token_store import DEFAULT_TIMING, Timing, TokenStore
 from gateway.telemetry.recorder import OFF, Telemetry
 from providers.interface import Provider
 from providers.models.grants import AccessToken, Grant
+from storage import erasure
 from storage import tokens as rows
 from storage.database import Database, Transaction
 from storage.fair import SHARE, FairPlaces
@@ -56,6 +58,8 @@ class Tokens:
         self._places = FairPlaces(REFRESHES, share=share)
         self._refreshes: dict[str, asyncio.Task[AccessToken]] = {}
         self._guarded: set[asyncio.Task[Any]] = set()
+        self._spill_folder = spill_folder
+        listener.subscribe(erasure.TOPIC, self._forget_spills)
         self._cache = TokenCache(db, sealer, listener, size=cache_size)
         self._store = TokenStore(
             db, sealer, clock=clock, folder=spill_folder, timing=timing, on_saved=self._cache.invalidate
@@ -163,6 +167,10 @@ class Tokens:
         refresh = self._refreshes.pop(rows.cache_key(location, connection), None)
         if refresh is not None:
             self._watch(refresh)
+
+    def _forget_spills(self, location: str) -> None:
+        """Remove the files of a location that was erased, whichever process did so."""
+        self._watch(asyncio.create_task(asyncio.to_thread(spill.remove_of, self._spill_folder, location)))
 
     async def replay(self) -> int:
         """Save every pair that an earlier process spilled and may not have saved; return how many files there were."""

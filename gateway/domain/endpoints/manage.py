@@ -136,6 +136,22 @@ async def page(
     return [EndpointView(row, waiting.get(row.id, 0)) for row in rows]
 
 
+async def page_of_agency(domain: Domain, agency: str, *, after: tuple[str, str], limit: int) -> Sequence[EndpointView]:
+    """Return endpoints of all of an agency's locations, by location and id."""
+    async with domain.db.read() as tx:
+        found = await webhook_endpoints.page_of_agency(tx, agency, after=after, limit=limit)
+        waiting = {
+            (location, id): count
+            for location in {row.location for row in found}
+            for id, count in (
+                await webhook_endpoints.count_retries(
+                    tx, location, [row.id for row in found if row.location == location]
+                )
+            ).items()
+        }
+    return [EndpointView(row, waiting.get((row.location, row.id), 0)) for row in found]
+
+
 async def update(
     domain: Domain,
     location: str,

@@ -76,9 +76,10 @@ class LocationFeed:
         async with self.domain.db.read() as tx:
             # The end is read first: what is committed after it belongs to the next batch, whatever its type.
             last, pruned = await events.span(tx, self.location)
-            if after < pruned:
+            if after < pruned or after > last:
+                # After the last one is only a cursor of a location that was deleted since, and used again.
                 raise expired(self.domain.clock())
-            if after >= last:
+            if after == last:
                 return Batch((), after)
             # Whose location it is, is asked with the events: a stream may outlive its reader's ownership by a moment.
             rows = await events.after(tx, self.location, after, upto=last, types=types, owner=self.agency, limit=limit)
@@ -120,9 +121,9 @@ class AgencyFeed:
         """Return the events behind a position."""
         async with self.domain.db.read() as tx:
             last, pruned = await event_order.span(tx, self.agency)
-            if after < pruned:
+            if after < pruned or after > last:
                 raise expired(self.domain.clock())
-            if after >= last:
+            if after == last:
                 return Batch((), after)
             found = await event_order.after(
                 tx, self.agency, after, last, locations=self.locations, types=types, limit=limit

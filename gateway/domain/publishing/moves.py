@@ -13,14 +13,16 @@ from gateway.domain.context import Domain
 from gateway.domain.publishing import journal, retry_policy
 from gateway.domain.publishing.journal import Work
 from gateway.domain.quotas import daily_caps
+from gateway.errors import AgencySuspended
 from gateway.failpoints import reach
 from providers.errors import ProviderError
 from providers.interface import Publishing
 from providers.models.publishing import PostMode, PublishStatus
+from storage import agencies
 from storage.attempts import AttemptRow
 from storage.database import Transaction
 from storage.posts import PostRow
-from storage.states import AttemptState, PostState
+from storage.states import AgencyState, AttemptState, PostState
 
 T = TypeVar("T")
 NextWork = Work | None
@@ -75,7 +77,22 @@ def latest(post: PostRow) -> datetime:
 
 async def wait_for_reauthorization(domain: Domain, work: Work, error: ProviderError) -> NextWork:
     """Defer the post until the connection is authorized again, and show callers what it waits for, in an event too."""
-    stored = vendor_errors.as_stored(error, "REAUTHORIZATION_REQUIRED")
+    return await _wait(domain, work, vendor_errors.as_stored(error, "REAUTHORIZATION_REQUIRED"))
+
+
+async def wait_for_agency(domain: Domain, work: Work, error: AgencySuspended) -> NextWork:
+    """Defer the post until its agency is resumed, and show what it waits for, in an event too."""
+    return await _wait(domain, work, vendor_errors.as_stored(error))
+
+
+async def require_active(tx: Transaction, post: PostRow) -> None:
+    """Raise AgencySuspended if the post's agency may not publish now."""
+    if await agencies.state_at(tx, post.location) != AgencyState.ACTIVE:
+        raise AgencySuspended(post.agency)
+
+
+async def _wait(domain: Domain, work: Work, stored: dict[str, Any]) -> NextWork:
+    """Defer the post for a while; as soon as it may no longer go out, it is looked at again."""
     begins = (work.post.error or {}).get("reason") != stored["reason"]
     now, over = domain.clock(), latest(work.post) + timedelta(seconds=1)
     until = now + retry_policy.REAUTHORIZATION_WAIT

@@ -30,7 +30,7 @@ from gateway.domain.publishing import (
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
 from gateway.domain.quotas import daily_caps
-from gateway.errors import DomainError, QuotaExceeded
+from gateway.errors import AgencySuspended, DomainError, QuotaExceeded
 from providers.errors import (
     Ambiguous,
     ContractBroken,
@@ -78,6 +78,8 @@ async def submit(domain: Domain, work: Work, stopping: Callable[[], bool], known
         return await schedule.keep(domain, work)
     if _too_late(domain, work.post):
         return await _expire(domain, work)
+    if (suspended := await _still_suspended(domain, work.post)) is not None:
+        return await moves.wait_for_agency(domain, work, suspended)
     try:
         if any(source.needs_fetch for source in post_content.sources_of(work.post)):
             work = await _fetch_media(domain, work, stopping)
@@ -116,6 +118,18 @@ async def _handle_problem(domain: Domain, work: Work, problem: DomainError | Pro
     return await moves.fail(domain, work, stored)
 
 
+async def _still_suspended(domain: Domain, post: PostRow) -> AgencySuspended | None:
+    """Return the error of a post that waits for its agency and goes on waiting: nothing else is looked at then."""
+    if (post.error or {}).get("reason") != AgencySuspended.reason:
+        return None
+    async with domain.db.read() as tx:
+        try:
+            await moves.require_active(tx, post)
+        except AgencySuspended as error:
+            return error
+    return None
+
+
 def _too_late(domain: Domain, post: PostRow) -> bool:
     return domain.clock() > moves.latest(post)
 
@@ -152,6 +166,7 @@ async def _claim_and_call(domain: Domain, work: Work, ready: Ready, stopping: Ca
     post = work.post
 
     async def require_capacity(tx: Transaction) -> None:
+        await moves.require_active(tx, post)
         # Planners' limits are shared by all their calls: the call itself finds out.
         if not moves.is_planner(domain, post):
             await daily_caps.require_capacity_within(tx, domain, post)
@@ -161,6 +176,8 @@ async def _claim_and_call(domain: Domain, work: Work, ready: Ready, stopping: Ca
         claimed = await journal.claim_submit(domain, work, before_move=require_capacity, **sent)
     except QuotaUsedUp as error:
         return await _handle_refusal(domain, work, error)
+    except AgencySuspended as error:
+        return await moves.wait_for_agency(domain, work, error)
     if claimed is None:
         return await moves.defer(domain, work, journal.TURN_DELAY)
     # The response comes only once: from here until it is committed the task must not be cancelled.

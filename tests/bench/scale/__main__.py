@@ -18,7 +18,7 @@ import uvloop
 from rich.console import Console
 
 from gateway.clock import now
-from tests.bench.scale import audience, due, grants, lookups, slope, streams, uploading, waiting
+from tests.bench.scale import audience, due, grants, lookups, rewrap, slope, streams, uploading, waiting
 from tests.bench.scale.line import Line, Tell, markdown, svg
 from tests.bench.servers import Bench, running
 
@@ -42,6 +42,7 @@ MEASUREMENTS = {
     "grants": Measurement(grants.measure, (1000, 10_000, 100_000), "(d) grants refreshed ahead over a simulated day"),
     "uploads": Measurement(uploading.measure, (1, 20, 200), "(e) uploads of 20 MB at once"),
     "waiting": Measurement(waiting.measure, (1000, 10_000, 100_000), "(f) due posts, and jobs, that wait"),
+    "rewrap": Measurement(rewrap.measure, (1000, 10_000, 100_000), "(g) data keys rewrapped under load"),
     "audience": Measurement(audience.measure, (100_000, 1_000_000, 10_000_000), "(h) members of an audience"),
     "slope": Measurement(slope.measure, (30,), "memory over minutes of load"),
 }

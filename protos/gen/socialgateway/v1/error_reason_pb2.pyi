@@ -49,6 +49,9 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BUDGET_CEILING_EXCEEDED: _ClassVar[ErrorReason]
     SPEND_CONFIRMATION_REQUIRED: _ClassVar[ErrorReason]
     AUDIENCE_TOO_SMALL: _ClassVar[ErrorReason]
+    AGENCY_FORBIDDEN: _ClassVar[ErrorReason]
+    AGENCY_SUSPENDED: _ClassVar[ErrorReason]
+    CONFIRMATION_REQUIRED: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 INTERNAL: ErrorReason
 FIELD_INVALID: ErrorReason
@@ -92,3 +95,6 @@ CURSOR_EXPIRED: ErrorReason
 BUDGET_CEILING_EXCEEDED: ErrorReason
 SPEND_CONFIRMATION_REQUIRED: ErrorReason
 AUDIENCE_TOO_SMALL: ErrorReason
+AGENCY_FORBIDDEN: ErrorReason
+AGENCY_SUSPENDED: ErrorReason
+CONFIRMATION_REQUIRED: ErrorReason

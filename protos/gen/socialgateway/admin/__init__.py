@@ -1,0 +1,1 @@
+"""Generated from `protos/socialgateway/admin`: do not edit."""

@@ -1,0 +1,1 @@
+"""Generated from `protos/socialgateway/admin/v1`: do not edit."""
