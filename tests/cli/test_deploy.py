@@ -17,7 +17,7 @@ from tests.api.contract import ROOT
 from tests.cli.command import run
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose" / "compose.yaml").read_text())
-EXAMPLE = (ROOT / "deploy" / "compose" / ".env.example").read_text()
+EXAMPLE = (ROOT / "deploy" / "compose" / "example.env").read_text()
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 IMAGE = (ROOT / "Dockerfile").read_text()
 OURS = {name: service for name, service in COMPOSE["services"].items() if "build" in service}
