@@ -28,12 +28,12 @@ class Part(Enum):
     TOKENS = auto()
     VENDORS = auto()
     AUDIT = auto()
-    GAUGES = auto()
-    METRICS = auto()
-    TELEMETRY = auto()
     NOTIFICATIONS = auto()
     STORE_PROBE = auto()
+    GAUGES = auto()
+    METRICS = auto()
     KEY_SERVICES = auto()
+    TELEMETRY = auto()
     DATABASE = auto()
 
 

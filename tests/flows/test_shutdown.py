@@ -26,7 +26,7 @@ async def test_a_gateway_stops_in_the_order_of_the_list(database_url: str, tmp_p
     """Every part of a whole gateway stops once, each only after those above it in the list have stopped."""
     callers = tmp_path / "callers.toml"
     callers.touch()
-    gateway = await start(make_settings(database_url, tmp_path, callers_file=callers))
+    gateway = await start(make_settings(database_url, tmp_path, callers_file=callers, metrics_address="127.0.0.1:0"))
     told: list[tuple[str, Part]] = []
 
     def recorded(part: Part, stop: Any) -> Any:
