@@ -16,17 +16,17 @@ from gateway.audiences.identifiers import IdentifierType
 from gateway.domain import vendor_errors
 from gateway.domain.ads import audience_members
 from gateway.domain.ads.audiences import Target
-from gateway.domain.concurrency import Superseded, backoff, take_turns
+from gateway.domain.ads.stepping import Work
+from gateway.domain.concurrency import Superseded, backoff
 from gateway.domain.context import Domain
 from gateway.errors import DomainError
 from gateway.failpoints import reach
 from providers.errors import Ambiguous, ContentRefused, ContractBroken, NotFound, ProviderError, UploadGone
 from providers.models.audiences import Audience, MembersAction, MembersFile
-from storage import ad_accounts, audiences
+from storage import audiences
+from storage.ad_accounts import AdAccountRow
 from storage.audiences import AudienceFileRow, AudiencePartRow, AudienceRow
-from storage.database import DatabaseUnavailable, Transaction
-from storage.errors import NotFound as RowNotFound
-from storage.key_ring import KeyMissing
+from storage.database import Transaction
 from storage.states import AudienceAction, AudienceState, AudienceStep
 
 log = structlog.get_logger(__name__)
@@ -55,32 +55,17 @@ SAFETY_AGE = timedelta(days=1)
 
 async def run_due(domain: Domain) -> int:
     """Take the next step of every audience that is due; return how many. Any number of replicas may."""
-
-    async def lease(tx: Transaction, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        now = domain.clock()
-        return await audiences.take_due(tx, chosen, now, now + LEASE)
-
-    return await take_turns(
-        domain.db, audiences.DUE, domain.ads, lambda *of: step(domain, *of), lease=lease, now=domain.clock
-    )
+    return await _WORK.run_due(domain)
 
 
-async def step(domain: Domain, location: str, id: str) -> None:
-    """Take the next step of one audience; errors are stored, or only logged if nothing can be stored."""
-    try:
-        async with domain.db.read() as tx:
-            row = await audiences.find(tx, location, id)
-            if row is None or row.due_at is None:
-                return
-            target = Target(domain, await ad_accounts.get(tx, location, row.ad_account), row)
-        await _step(target)
-    except Superseded:
-        log.info("audiences.superseded", location=location, id=id)
-    except (RowNotFound, DatabaseUnavailable, KeyMissing) as error:
-        log.warning("audiences.not_stepped", location=location, id=id, error=type(error).__name__)
+async def _step(domain: Domain, account: AdAccountRow, row: AudienceRow) -> None:
+    await _advance(Target(domain, account, row))
 
 
-async def _step(target: Target) -> None:
+_WORK = Work("audiences", audiences, LEASE, _step)
+
+
+async def _advance(target: Target) -> None:
     try:
         if target.row.step == AudienceStep.UPLOADING:
             await _upload_or_submit(target)

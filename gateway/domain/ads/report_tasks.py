@@ -14,19 +14,17 @@ from gateway.domain import vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.ads import accounts, specs
 from gateway.domain.ads.create import is_temporary
-from gateway.domain.concurrency import Superseded, backoff, take_turns
+from gateway.domain.ads.stepping import Work
+from gateway.domain.concurrency import Superseded, backoff
 from gateway.domain.context import Domain
 from gateway.errors import DomainError
 from gateway.failpoints import reach
 from providers.errors import ProviderError
 from providers.interface.ads import Ads
 from providers.models.ads import ReportTaskState
-from storage import ad_accounts, ad_reports
+from storage import ad_reports
 from storage.ad_accounts import AdAccountRow
 from storage.ad_reports import AdReportRow
-from storage.database import DatabaseUnavailable, Transaction
-from storage.errors import NotFound
-from storage.key_ring import KeyMissing
 from storage.states import AdReportState
 
 log = structlog.get_logger(__name__)
@@ -60,32 +58,17 @@ class Target:
 
 async def run_due(domain: Domain) -> int:
     """Take the next step of every report that is due; return how many. Any number of replicas may."""
-
-    async def lease(tx: Transaction, chosen: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        now = domain.clock()
-        return await ad_reports.take_due(tx, chosen, now, now + LEASE)
-
-    return await take_turns(
-        domain.db, ad_reports.DUE, domain.ads, lambda *of: step(domain, *of), lease=lease, now=domain.clock
-    )
+    return await _WORK.run_due(domain)
 
 
-async def step(domain: Domain, location: str, id: str) -> None:
-    """Take the next step of one report; errors are stored, or only logged if nothing can be stored."""
-    try:
-        async with domain.db.read() as tx:
-            row = await ad_reports.find(tx, location, id)
-            if row is None or row.due_at is None:
-                return
-            target = Target(domain, await ad_accounts.get(tx, location, row.ad_account), row)
-        await _step(target)
-    except Superseded:
-        log.info("ad_reports.superseded", location=location, id=id)
-    except (NotFound, DatabaseUnavailable, KeyMissing) as error:
-        log.warning("ad_reports.not_stepped", location=location, id=id, error=type(error).__name__)
+async def _step(domain: Domain, account: AdAccountRow, row: AdReportRow) -> None:
+    await _advance(Target(domain, account, row))
 
 
-async def _step(target: Target) -> None:
+_WORK = Work("ad_reports", ad_reports, LEASE, _step)
+
+
+async def _advance(target: Target) -> None:
     row = target.row
     try:
         if row.provider_id:
