@@ -72,7 +72,10 @@ class Servers:
     async def refuse_until(self, ready: Awaitable[None]) -> None:
         """Answer every call with UNAVAILABLE until the schema is current."""
         limits = _limits(self.settings, self.clock)
-        policy = self.edge.policy = call_policy(self.settings, authenticate=_not_yet, limits=limits, clock=self.clock)
+        recognize = _not_yet if self.settings.tls_client_ca and self.settings.callers_file else None
+        policy = self.edge.policy = call_policy(
+            self.settings, authenticate=_not_yet, recognize=recognize, limits=limits, clock=self.clock
+        )
         shared = self.siblings is not None
         server = build_server(self.settings, services.unavailable(SCHEMA_SENTENCE), policy, shared=shared)
         await server.start()
@@ -174,5 +177,5 @@ def _limits(settings: Settings, clock: Clock) -> Limits:
     return Limits(*per_key, clock, total=settings.max_calls, share=settings.agency_share)
 
 
-async def _not_yet(key: str) -> NoReturn:
+async def _not_yet(key: str | bytes) -> NoReturn:
     raise GatewayUnavailable(SCHEMA_SENTENCE)

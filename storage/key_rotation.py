@@ -16,7 +16,8 @@ from storage.key_encryption import KeyEncryption
 from storage.key_ring import KeyRing
 from storage.keys import DataKeyTable, KeyCheckTable, SecretTable
 
-BATCH = 200
+BATCH = 50
+"""Two calls each of a key service that takes a quarter of a second are within what a transaction may be idle for."""
 _WRAPPED_TABLES: tuple[Any, ...] = (DataKeyTable, SecretTable)
 
 

@@ -94,6 +94,8 @@ def _ports(chosen: Settings) -> Iterator[_Ports]:
     """
     if chosen.grpc_address.startswith(_OWN_SCHEMES):
         raise SettingsError("GATEWAY_GRPC_ADDRESS: only a host and port can be shared by several processes")
+    if chosen.admin_address.startswith(_OWN_SCHEMES) or chosen.admin_address.endswith(":0"):
+        raise SettingsError("GATEWAY_ADMIN_ADDRESS: only a host and a port of your choice can be shared by processes")
     with ExitStack() as stack:
         http = _keep(stack, addresses.bind(chosen.http_address, "GATEWAY_HTTP_ADDRESS"))
         with ExitStack() as tried:

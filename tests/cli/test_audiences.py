@@ -150,6 +150,8 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     command = [sys.executable, "-m", "gateway", "audiences", "hash", str(pipe), "--out", str(out / "digests.csv")]
+    # A shell lets what it runs in the background ignore interrupts, and so its children, this one's included.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(command, stderr=subprocess.PIPE, env=bare()) as running:
         while not any(path.stat().st_size for path in out.iterdir()):
             assert running.poll() is None

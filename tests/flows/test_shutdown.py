@@ -26,7 +26,8 @@ async def test_a_gateway_stops_in_the_order_of_the_list(database_url: str, tmp_p
     """Every part of a whole gateway stops once, each only after those above it in the list have stopped."""
     callers = tmp_path / "callers.toml"
     callers.touch()
-    gateway = await start(make_settings(database_url, tmp_path, callers_file=callers, metrics_address="127.0.0.1:0"))
+    all_parts = {"callers_file": callers, "metrics_address": "127.0.0.1:0", "admin_address": "127.0.0.1:0"}
+    gateway = await start(make_settings(database_url, tmp_path, **all_parts))
     told: list[tuple[str, Part]] = []
 
     def recorded(part: Part, stop: Any) -> Any:
@@ -37,11 +38,12 @@ async def test_a_gateway_stops_in_the_order_of_the_list(database_url: str, tmp_p
 
         return stopping
 
-    assert set(Part) == set(gateway.shutdown._stops)
+    stops = set(gateway.shutdown._stops)
     for part, stop in list(gateway.shutdown._stops.items()):
         gateway.shutdown.add(part, recorded(part, stop))
     await gateway.stop(delay=0, grace=1)
 
+    assert set(Part) == stops
     assert list(Part) == [part for parts in ORDER for part in parts]
     for parts in ORDER:
         ends, told = told[: 2 * len(parts)], told[2 * len(parts) :]

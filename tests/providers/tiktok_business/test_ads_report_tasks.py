@@ -113,9 +113,9 @@ async def test_a_transfer_that_breaks_is_unavailable() -> None:
 
 
 async def test_memory_does_not_grow_with_the_file() -> None:
-    """Of 20 MB less than one is held at any time."""
+    """Of 4 MB less than one is held at any time."""
     line = b"7100000000000000001,2026-11-20 00:00:00,123456.78,-\r\n"
-    piece, pieces = line * 1_000, 400
+    piece, pieces = line * 1_000, 80
 
     async def much() -> AsyncIterator[bytes]:
         yield HEADER
