@@ -165,6 +165,21 @@ async def test_every_use_of_a_token_is_on_record(log: Log) -> None:
     assert {("bootstrap", "default", name, call["request_id"])} == {use[1:] for use in uses}
 
 
+async def test_a_revocation_is_on_record_before_it_is_sent(log: Log) -> None:
+    """The vendor gets the token only when a row says so."""
+    name = log.things.name("connections", log.things.connection)
+    query = "SELECT actor, agency, resource FROM audit_unsealed WHERE method = 'tiktok:revoke'"
+    announced: list[Any] = []
+
+    def look(request: Any) -> None:
+        if "revoke" in request.url.path:
+            announced.extend(log.database.execute(query).fetchall())
+
+    with log.recorded.answering(look):
+        await log.recorded.call("ConnectionService/DisconnectConnection", name=name)
+    assert [("bootstrap", "default", name)] == announced == log.database.execute(query).fetchall()
+
+
 async def test_rows_hold_no_secret_and_no_text(log: Log) -> None:
     """What a caller sends in the wrong place, a key as a name or a caption as an id, is not written down."""
     secrets = (
