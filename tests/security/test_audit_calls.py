@@ -110,6 +110,17 @@ async def test_every_change_leaves_one_row(log: Log) -> None:
     assert AFTER_COMMIT == {method for method in CHANGING if METHODS[method].path in begun and method in failed}
 
 
+async def test_a_suspended_agency_is_on_record(log: Log) -> None:
+    """Its calls are refused, and the rows say whose key it was."""
+    made = await log.recorded.new_key("acme")
+    await log.recorded.call("AgencyService/SuspendAgency", name="agencies/acme")
+    body = sound("PostService/CancelPost", log.things).SerializeToString()
+    await log.recorded.refused("PostService/CancelPost", [body], key=made.secret.reveal())
+    [row] = await log.waited(1, "PostService/CancelPost")
+    assert (made.key_id, "acme", AuditOutcome.REFUSED) == (row["actor"], row["agency"], row["outcome"])
+    assert row["reason"].endswith("/AGENCY_SUSPENDED")
+
+
 async def test_every_refusal_leaves_one_row(log: Log) -> None:
     """Without a key, without the scope and of a foreign location: one row each, with the reason."""
     foreign = await log.recorded.new_key("rival")
