@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, and_, delete, select
+from sqlalchemy import BigInteger, Index, and_, delete, select, update
 from sqlmodel import Field, SQLModel, col
 
 from storage import rows
@@ -168,6 +168,16 @@ async def take_due(
     keys = (col(AudienceRow.location), col(AudienceRow.id))
     leased = rows.lease_due(AudienceRow, keys, col(AudienceRow.due_at), now, until, ids)
     return [(row[0], row[1]) for row in (await tx.execute(leased.returning(*keys))).all()]
+
+
+async def doubt_restored(tx: Transaction, now: datetime) -> int:
+    """In a copy of a database that went on: let each audience whose members were about to be sent be looked for before
+    they are; return how many.
+    """
+    sending = col(AudienceRow.step) == AudienceStep.UPLOADING
+    values = {"step": AudienceStep.SUBMITTED, "submit_time": col(AudienceRow.update_time), "due_at": now}
+    done = await tx.execute(update(AudienceRow).where(sending).values(values).returning(col(AudienceRow.id)))
+    return len(done.all())
 
 
 async def unlisted(tx: Transaction, keys: Collection[str]) -> set[str]:

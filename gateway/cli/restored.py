@@ -30,7 +30,8 @@ def restored(
 
     A backup does not know what happened after it: a post that was on its way then may be published by now, and would be
     published once more. Each such post becomes INDETERMINATE, with the reason OUTCOME_UNKNOWN and an event; look at the
-    network, then RetryPost sends it again. Posts whose time comes after --ran-until stay as they are.
+    network, then RetryPost sends it again. Posts whose time comes after --ran-until stay as they are. About audiences
+    whose members were about to be sent the vendor is asked first.
 
     Not needed if every process had stopped before the backup was made.
 
@@ -70,4 +71,5 @@ async def _restored(ran_until: datetime, hold: bool) -> "Counter[str]":
         act_as_operator("restored")
         async with resources.db.transaction() as tx:
             await acts.record(tx, now)
+        await restored.doubt_audiences(resources.db, now)
         return Counter(await restored.hold(resources.db, ran_until, now))

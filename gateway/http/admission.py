@@ -12,11 +12,16 @@ from gateway.http.middleware import PROBES, with_middleware
 from gateway.http.places import Kind
 
 WEBHOOKS = ("/webhooks/", "/connect/webhook/")
+STREAMS = (":watch", ":stream", "/WatchPost", "/StreamEvents")
+"""How the paths of streams of responses end, as JSON and over Connect: a test holds them against the contract."""
+
 SENTENCE = "The gateway has no place for this request now. Try again in a moment."
 
 
 def kind_of(scope: Scope) -> Kind:
     """Return what a request is for."""
+    if scope["path"].endswith(STREAMS):
+        return Kind.STREAM
     if scope["method"] not in ("GET", "HEAD"):
         return Kind.OTHER
     if scope["path"] in PROBES:

@@ -35,6 +35,7 @@ REQUEST_HEADERS = (
     "content-type",
     "grpc-timeout",
     "last-event-id",
+    "traceparent",
     "x-grpc-web",
     "x-request-id",
     "x-user-agent",
@@ -96,7 +97,8 @@ class Edge:
             else:
                 await app(scope, receive, send)
 
-        return with_middleware(self._shared(routed))
+        # Outermost, so that a page can also read what the middleware refuses.
+        return self._shared(with_middleware(routed))
 
     def _rpc(self) -> ASGIApp:
         """Return the app for clients in browsers."""

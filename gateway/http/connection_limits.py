@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gateway import log
-from gateway.http import admission, bodies
+from gateway.http import admission, bodies, gone
 from gateway.http.pace import Pace
 from gateway.http.places import Place, PlaceLimits, Places, peer_of
 from gateway.http.strict import MAX_HEAD_BYTES, StrictConnection
@@ -99,6 +99,7 @@ class LimitedProtocol(H11Protocol):
         self._body = limits.body
         self._place: Place | None = None
         self._reads_body = self._gone = False
+        self._lost = asyncio.Event()
         # What uvicorn calls for each request.
         self._page, self.app = self.app, self._admit
 
@@ -111,6 +112,7 @@ class LimitedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the places; that of a request that is still running stays taken until it has ended."""
+        self._lost.set()
         self._leave()
         super().connection_lost(exc)
 
@@ -172,7 +174,7 @@ class LimitedProtocol(H11Protocol):
         self._body = self._limits.upload if bodies.upload_of(scope) else self._limits.body
         self._queue()
         try:
-            await self._page(scope, receive_body, send)
+            await self._page(gone.with_event(scope, self._lost), receive_body, send)
         finally:
             place.release()
             if self._place is place:

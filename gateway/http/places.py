@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     PROBE = "probe"
     CONSENT = "consent"
+    STREAM = "stream"
     OTHER = "other"
 
 
@@ -32,7 +33,7 @@ class Share:
 class PlaceLimits:
     """The places of a server. `connections` must exceed the requests, so that somebody can always be heard."""
 
-    connections: int = 1000
+    connections: int = 2000
     requests: Share = Share(800, 400)
     """Of any kind. Half is far more than a process answers at a time, so a proxy, which is one peer, has enough."""
 
@@ -41,6 +42,9 @@ class PlaceLimits:
 
     consents: Share = Share(80, 40)
     """In addition, only for the steps of a consent."""
+
+    streams: Share = Share(1000, 500)
+    """Only for streams of responses, which last: they have none of the others, and nobody makes room for one."""
 
 
 class Connection(Protocol):
@@ -144,6 +148,7 @@ class Places:
             Kind.OTHER: Pool(limits.requests),
             Kind.PROBE: Pool(limits.probes),
             Kind.CONSENT: Pool(limits.consents),
+            Kind.STREAM: Pool(limits.streams),
         }
         self._connections: set[Connection] = set()
         self._without_request, self._unfinished = Queue(), Queue()
@@ -176,6 +181,8 @@ class Places:
 
         A peer that has its share makes room itself, otherwise the one with the most unfinished requests.
         """
+        if kind is Kind.STREAM:
+            return self._pools[kind].take(peer)
         everybodys = self._pools[Kind.OTHER]
         place = everybodys.take(peer) or self._pools[kind].take(peer)
         while place is None:

@@ -125,6 +125,8 @@ def _config(app: ASGIApp, limits: Limits, timers: Timers | None) -> uvicorn.Conf
         ws="none",
         loop="none",
         lifespan="off",
+        # Each request begins with none of what the one before it on its connection was: caller, act, deadline.
+        reset_contextvars=True,
         log_config=None,
         access_log=False,
         log_level="warning",

@@ -136,6 +136,9 @@ async def test_a_gateway_that_is_lost(database_url: str, tmp_path: Path) -> None
         assert "No post was held" in await site.run(site.restored, held, RAN_UNTIL=ran_until)
         async with processes.running(site.restored):
             posts = await read(site.restored, names, 5)
+            async with site.restored.client() as client:
+                await client.call("PostService/RefreshPost", name=names["begun"])
+            posts = await read(site.restored, names, 5)
 
     assert {"done": "PUBLISHED", "later": "SCHEDULED", "begun": "INDETERMINATE"} == states(posts)
     assert "restored from a backup" in posts["begun"].error.message

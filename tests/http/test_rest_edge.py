@@ -16,7 +16,10 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc import status_pb2
 from grpc_status import rpc_status  # type: ignore[import-untyped]
 
-from gateway.http.rest import bindings
+from gateway.domain.posts import read
+from gateway.http import admission
+from gateway.http.places import Kind
+from gateway.http.rest import bindings, requests
 from gateway.http.rest.bindings import Binding
 from gateway.interceptors.scopes import METHOD_SCOPES
 from socialgateway.v1 import upload_pb2
@@ -99,7 +102,9 @@ async def over_grpc(caller: ApiCaller, binding: Binding, key: str) -> Any:
 async def over_http(caller: ApiCaller, binding: Binding, key: str) -> Any:
     """Return the first message or the status of a request, with the HTTP status."""
     headers = {"authorization": f"Bearer {key}"}
-    async with caller.http.stream(binding.verb, path_of(binding), headers=headers) as response:
+    # A resource that only has its name, as the request of gRPC has.
+    body: dict[str, Any] | None = {} if binding.verb == requests.UPDATE else None
+    async with caller.http.stream(binding.verb, path_of(binding), headers=headers, json=body) as response:
         if response.headers["content-type"] == "text/event-stream":
             async for line in response.aiter_lines():
                 if line.startswith("data: "):
@@ -210,6 +215,9 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
         {"json": {"name": f"locations/{LOCATION}/posts/other"}},
         "post.name",
     ),
+    ("PATCH", f"{POSTS}/none?updateMask=caption", {}, "post"),
+    ("POST", POSTS, {"content": b'{"providerExtra": {"a": 1' + b"0" * 400 + b"}}", "headers": JSON}, "body"),
+    ("POST", POSTS, {"json": {"scheduleTime": "2026-01-01T00:00:00+99:99"}}, "post.schedule_time"),
     ("GET", f"{POSTS}/no%20ne", {}, "name"),
     ("GET", f"{POSTS}/none%3Fx=1", {}, "name"),
 ]
@@ -266,6 +274,41 @@ async def first_id(caller: ApiCaller, path: str, headers: dict[str, str]) -> str
             if line.startswith("id: "):
                 return line.removeprefix("id: ")
     raise AssertionError("the stream ended without an event")
+
+
+async def test_a_stream_begins_for_a_key_that_was_never_used(caller: ApiCaller) -> None:
+    """Looking a key up takes a moment, in which nothing of the request is lost."""
+    key = await caller.key(agency="default", scopes=["events.read"])
+    async with asyncio.timeout(8):
+        assert await first_id(caller, f"/v1/locations/{LOCATION}/events:stream", {"authorization": f"Bearer {key}"})
+
+
+async def test_a_caller_who_leaves_ends_the_call(caller: ApiCaller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request whose client has gone does not go on for nobody either."""
+    assert caller.gateway.grpc is not None
+    open_calls, begun, ended = caller.gateway.grpc.pipeline.open, asyncio.Event(), asyncio.Event()
+
+    async def never(*_: Any, **__: Any) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(read, "page", never)
+    asking = asyncio.ensure_future(caller.http.get(POSTS, headers={"authorization": f"Bearer {KEY}"}))
+    await asyncio.wait_for(begun.wait(), 10)
+    asking.cancel()
+    await asyncio.wait_for(ended.wait(), 10)
+    await until(lambda: not open_calls._calls)
+
+
+def test_every_stream_has_a_place_of_its_own() -> None:
+    """How the paths of streams end is known before anything is read."""
+    for binding in BINDINGS.values():
+        for verb, path in ((binding.verb, path_of(binding)), ("POST", binding.full_name)):
+            kind = admission.kind_of({"method": verb, "path": path})
+            assert binding.method.server_streaming == (kind is Kind.STREAM), path
 
 
 async def test_a_reader_who_leaves_ends_the_call(caller: ApiCaller) -> None:

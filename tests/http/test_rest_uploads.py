@@ -112,6 +112,17 @@ async def test_a_range_that_does_not_fit(caller: ApiCaller) -> None:
     assert "COMPLETE" == (await put(caller, path, DATA)).json()["state"]
 
 
+async def test_what_would_change_the_bytes_is_refused(caller: ApiCaller) -> None:
+    """Packed bytes are not stored as the file, and an upload has no query."""
+    path = await opened(caller)
+    packed = await caller.http.put(f"{path}/content", content=b"abc", headers={"content-encoding": "gzip"})
+    asked = await caller.http.put(f"{path}/content?finish=false", content=b"abc")
+    assert [(400, "FIELD_INVALID")] * 2 == [
+        (found.status_code, found.json()["details"][0]["reason"]) for found in (packed, asked)
+    ]
+    assert "committedSize" not in (await caller.http.get(path)).json()
+
+
 async def test_a_body_of_unknown_length_that_does_not_fit(caller: ApiCaller) -> None:
     """A chunked body shows only at its end that the range is wrong: the upload is not completed by it."""
     path = await opened(caller, sizeBytes="0")

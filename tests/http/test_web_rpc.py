@@ -95,6 +95,15 @@ async def test_what_is_not_served(caller: ApiCaller) -> None:
     assert (501, "unimplemented") == (status, body["code"])
 
 
+async def test_what_the_library_cannot_read_is_refused(caller: ApiCaller) -> None:
+    """gRPC itself, and a header that is no text: nothing of an exception reaches the client."""
+    native = await caller.http.post(GET_POST, content=b"", headers={"content-type": "application/grpc"})
+    broken = await caller.http.post(
+        GET_POST, content=b"{}", headers=[(b"content-type", b"application/json"), (b"x", b"\xff")]
+    )
+    assert [(415, 12), (400, 3)] == [(found.status_code, found.json()["code"]) for found in (native, broken)]
+
+
 async def test_a_deadline_of_the_client(caller: ApiCaller) -> None:
     """One that is over ends the call; one that is none is refused."""
     status, body = await rpc(caller, b'{"name": "locations/web/posts/none"}', **{"connect-timeout-ms": "0"})
@@ -121,6 +130,9 @@ async def test_pages_of_the_origin_may_call(caller: ApiCaller) -> None:
     found = await caller.http.get("/v1/providers", headers={"origin": ORIGIN, "authorization": f"Bearer {KEY}"})
     assert ORIGIN == found.headers["access-control-allow-origin"]
     assert "x-request-id" in found.headers["access-control-expose-headers"]
+    large = b" " * (1024 * 1024 + 1)
+    refused = await caller.http.post(GET_POST, content=large, headers={"origin": ORIGIN})
+    assert (413, ORIGIN) == (refused.status_code, refused.headers["access-control-allow-origin"])
 
 
 async def test_by_default_no_page_may_call(database_url: str, tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ ORDER_TIMEOUT = timedelta(hours=1)
 UPDATED = "POST_UPDATED"
 """The type of the event that something of a post changed which callers wait for, but not its state."""
 
-_ENDED = (AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.INDETERMINATE, AttemptState.ABANDONED)
+ENDED = (AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.INDETERMINATE, AttemptState.ABANDONED)
+"""The states in which an attempt stays when another one takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ async def open_attempt(
     Raises Superseded, with `at_version` also if any column of the post has changed since.
     """
     now = domain.clock()
-    replaced = previous if previous is not None and previous.state not in _ENDED else None
+    replaced = previous if previous is not None and previous.state not in ENDED else None
     if replaced is not None:
         reach("publish.before-commit.ABANDONED")
     reach("publish.before-commit.INTENT")

@@ -1,8 +1,9 @@
 """After a restore from a backup: what the lost gateway may have published since, is not sent again.
 
-Owns which posts are held, and what callers see of them. A copy of the database does not know what happened after it was
-made; a post that was on its way then may be out. It becomes INDETERMINATE, and nothing asks for proof by itself: the
-vendor's word about an attempt that the copy knows says nothing about one that came after it.
+Owns which posts are held, what callers see of them, and which audiences are asked about. A copy of the database does
+not know what happened after it was made; a post that was on its way then may be out. It becomes INDETERMINATE with an
+attempt of which nothing is known, so that nobody asks the vendor: its word about an attempt that the copy knows says
+nothing about one that came after it.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from datetime import datetime
 from gateway.domain import vendor_errors
 from gateway.domain.publishing import journal
 from providers.errors import Ambiguous
-from storage import attempts, posts, restored_posts
+from storage import attempts, audiences, posts, restored_posts
 from storage.attempts import AttemptRow
 from storage.database import Database, Transaction
 from storage.posts import PostRow
@@ -34,6 +35,12 @@ async def hold(db: Database, ran_until: datetime, now: datetime) -> Counter[Post
         held.update(PostState(row.state) for row in rows)
         if len(rows) < BATCH:
             return held
+
+
+async def doubt_audiences(db: Database, now: datetime) -> int:
+    """Let the vendor be asked about every audience whose members were about to be sent; return how many."""
+    async with db.transaction() as tx:
+        return await audiences.doubt_restored(tx, now)
 
 
 async def count(db: Database, ran_until: datetime, most: int = 100_000) -> Counter[PostState]:
@@ -62,12 +69,14 @@ async def _hold(tx: Transaction, row: PostRow, now: datetime) -> None:
 
 
 async def _end_attempt(tx: Transaction, row: PostRow, now: datetime) -> int:
-    """End the newest attempt, or the first if there is none yet, as unknown; return its number."""
+    """End the newest attempt, and add one of which nothing is known; return its number.
+
+    The vendor is not asked about those that the copy knows: what became of one of them is not what became of the last.
+    """
     attempt = await attempts.find(tx, row.location, row.id, row.attempt)
-    if attempt is not None:
+    if attempt is not None and attempt.state not in journal.ENDED:
         await attempts.move(tx, attempt, AttemptState.INDETERMINATE, now)
-        return attempt.number
-    first = AttemptRow(
+    unknown = AttemptRow(
         location=row.location,
         post=row.id,
         number=row.attempt + 1,
@@ -75,5 +84,5 @@ async def _end_attempt(tx: Transaction, row: PostRow, now: datetime) -> int:
         create_time=now,
         update_time=now,
     )
-    await attempts.insert(tx, first)
-    return first.number
+    await attempts.insert(tx, unknown)
+    return unknown.number

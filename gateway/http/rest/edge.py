@@ -4,8 +4,7 @@ Owns what is the same for every method. Uploads, which gRPC receives as a stream
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import log
 from gateway.errors import DeadlineExceeded, FieldInvalid
-from gateway.http import bodies
+from gateway.http import bodies, gone
 from gateway.http.middleware import MAX_BODY_BYTES
 from gateway.http.rest import answers, bindings, requests, uploads
 from gateway.http.rest.answers import EventStream
@@ -64,7 +63,7 @@ class RestEdge:
         if calls is None:
             return await starting()(scope, receive, send)
         if bodies.upload_of(scope):
-            return await _until_gone(_answer_upload(calls, request, send))
+            return await _until_gone(scope, _answer_upload(calls, request, send))
         # Not of the URL, in which an encoded question mark would end the path.
         found = bindings.find(calls.bindings, request.method, scope["path"])
         if isinstance(found, frozenset):
@@ -72,7 +71,7 @@ class RestEdge:
         binding, variables = found
         if binding.method.server_streaming:
             return await _stream(calls, request, send, binding, variables)
-        await _until_gone(_answer(calls, request, send, binding, variables))
+        await _until_gone(scope, _answer(calls, request, send, binding, variables))
 
 
 def starting() -> Response:
@@ -134,9 +133,8 @@ async def _stream(calls: Calls, request: Request, send: Send, binding: Binding, 
     context = context_of(request, lambda: _read(request, binding, variables), events.write)
     handler = _handler(calls, binding.full_name)
     call = asyncio.ensure_future(handler.stream_stream(None, context))
-    gone = asyncio.ensure_future(_disconnected(request, call))
     try:
-        await call
+        await gone.cancel_with(request.scope, call)
     except grpc.aio.AbortError:
         if context.status is None:
             raise
@@ -145,26 +143,24 @@ async def _stream(calls: Calls, request: Request, send: Send, binding: Binding, 
             return
         await events.end(context.status)
     except asyncio.CancelledError:
-        if not gone.done():
+        if not gone.has_gone(request.scope):
             call.cancel()
             raise
     else:
         await events.end()
-    finally:
-        gone.cancel()
 
 
-async def _disconnected(request: Request, call: "asyncio.Future[Any]") -> None:
-    """End the call of a client that has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
+async def _until_gone(scope: Scope, answer: Coroutine[Any, Any, None]) -> None:
+    """Await the answer of a call; that of one whose client goes is given to nobody."""
+    answering = asyncio.ensure_future(answer)
+    try:
+        await gone.cancel_with(scope, answering)
+    except Disconnected:
         pass
-    call.cancel()
-
-
-async def _until_gone(answer: Awaitable[None]) -> None:
-    """Await the answer of a call; one whose client went while its body arrived is given to nobody."""
-    with suppress(Disconnected):
-        await answer
+    except asyncio.CancelledError:
+        if not gone.has_gone(scope):
+            answering.cancel()
+            raise
 
 
 def _handler(calls: Calls, method: str) -> Any:
@@ -189,8 +185,8 @@ async def _read(request: Request, binding: Binding, variables: Mapping[str, str]
         raise FieldInvalid("content-type", f"must be {answers.JSON}")
     message: Any = requests.build(binding, variables, request.scope["query_string"], body)
     last = request.headers.get(LAST_EVENT, "")
-    if last and START in message.DESCRIPTOR.fields_by_name:
-        # A browser that reconnects repeats its query, and says here what it has.
+    if last and binding.method.server_streaming and START in message.DESCRIPTOR.fields_by_name:
+        # A client that reconnects repeats its query, and says here what it has.
         setattr(message, START, last)
     raw: bytes = message.SerializeToString()
     return raw

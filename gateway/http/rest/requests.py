@@ -4,6 +4,7 @@ Owns which part may say what. A field comes from one place only, and what has no
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,9 +18,11 @@ from gateway.http.rest import strict_json
 from gateway.http.rest.bindings import ALL, Binding
 
 MAX_PARAMETERS = 1000
+UPDATE = "PATCH"
 
 _F = FieldDescriptor
 _WORDS = ("google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _BOOLS = {"true": True, "false": False}
 
 
@@ -50,6 +53,9 @@ def _fits(each: FieldDescriptor) -> bool:
 
 
 def _read_body(message: Message, binding: Binding, variables: Mapping[str, str], raw: bytes) -> None:
+    if not raw and binding.verb == UPDATE:
+        # Nothing would be a change of everything in the mask, because the path alone makes a resource.
+        raise FieldInvalid(binding.body, "is required")
     if not raw:
         return
     value = strict_json.loads(raw)
@@ -110,11 +116,7 @@ def _value(each: FieldDescriptor, text: str) -> Any:
 
 
 def _number(text: str) -> Any:
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return number if math.isfinite(number) else text
+    return float(text) if _NUMBER.fullmatch(text) and math.isfinite(float(text)) else text
 
 
 def _get(message: Any, path: str) -> str:

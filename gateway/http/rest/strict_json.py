@@ -33,7 +33,9 @@ _FLOATS = (_F.CPPTYPE_DOUBLE, _F.CPPTYPE_FLOAT)
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _WORDS = {
     "google.protobuf.Timestamp": (
-        re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"),
+        re.compile(
+            r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+        ),
         "must be a time like 2026-01-31T12:00:00Z",
     ),
     "google.protobuf.Duration": (
@@ -76,7 +78,7 @@ def parse(value: Mapping[str, Any], message: Message, prefix: str = "") -> None:
             first, *more = violations
             raise FieldInvalid(first.field, first.description, *more)
         json_format.ParseDict(dict(value), message)
-    except (json_format.ParseError, RecursionError):
+    except (json_format.ParseError, OverflowError, RecursionError):
         raise FieldInvalid(prefix.rstrip(".") or "body", "does not fit its type, or is nested too deeply") from None
 
 

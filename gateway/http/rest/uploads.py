@@ -42,6 +42,10 @@ async def messages(request: Request) -> AsyncIterator[upload_service_pb2.WriteUp
 
     A client that goes is a call that is cancelled: what has arrived is kept.
     """
+    if request.scope.get("query_string"):
+        raise FieldInvalid("query", "is not taken by an upload")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise FieldInvalid("content-encoding", "must be identity: the bytes are kept as they come")
     part, offset, held = range_of(request.headers.getlist("content-range")), 0, b""
     announced = request.headers.get("content-length")
     if None not in (part.size, announced) and str(part.size) != announced:
