@@ -368,9 +368,10 @@ class AgencySuspended(DomainError):
 
     reason = "AGENCY_SUSPENDED"
 
-    def __init__(self, agency: str) -> None:
-        """Report the caller's own agency."""
+    def __init__(self, agency: str, key_id: str = "") -> None:
+        """Report the caller's own agency; `key_id` is who was refused, for the audit log."""
         super().__init__(metadata={"agency": f"agencies/{agency}"})
+        self.agency, self.key_id = agency, key_id
 
 
 class ConfirmationRequired(DomainError):

@@ -168,7 +168,7 @@ async def _of_active_agency(
     """
     caller = await identify(sent)
     if caller is not api_keys.BOOTSTRAP:
-        await api_keys.require_active(store, caller.agency)
+        await api_keys.require_active(store, caller)
     return caller
 
 

@@ -46,14 +46,14 @@ async def find(tx: Transaction, resource: str) -> AdminJobRow | None:
     return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
-async def begin_again(tx: Transaction, row: AdminJobRow) -> None:
-    """Add a job that is due, in place of one of its resource that has ended; one that has not goes on."""
+async def begin_again(tx: Transaction, row: AdminJobRow) -> bool:
+    """Add a job that is due, in place of one of its resource that has ended; return False for one that goes on."""
     values = row.model_dump()
     statement = pg_insert(AdminJobRow).values(**values)
     again = statement.on_conflict_do_update(
         index_elements=["resource"], set_=values, where=col(AdminJobRow.due_at).is_(None)
     )
-    await tx.execute(again)
+    return (await tx.execute(again.returning(col(AdminJobRow.resource)))).first() is not None
 
 
 async def begin_all(tx: Transaction, rows: Sequence[AdminJobRow]) -> None:

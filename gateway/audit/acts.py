@@ -42,8 +42,9 @@ class Act:
     committed: bool = False
 
     def about(self, resource: str) -> None:
-        """Remember which resource a change is about, unless it is known already or is no resource's name."""
-        if self.changes and not self.resource and is_name(resource):
+        """Remember which resource a change is about, if this is a name: the first one, or what is in the one before."""
+        closer = not self.resource or resource.startswith(f"{self.resource}/")
+        if self.changes and closer and is_name(resource):
             self.resource = resource
 
     def entry(self, now: datetime, outcome: AuditOutcome, *, result_id: str = "", reason: str = "") -> AuditEntry:

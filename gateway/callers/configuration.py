@@ -25,6 +25,9 @@ ANY = "*"
 CERTIFICATE = "certificate"
 """What the key id of a caller with a certificate begins with, in logs and quotas; that of a token, with its issuer."""
 
+_RESERVED = (CERTIFICATE, "operator")
+"""What no issuer may be called: in the audit log, `operator:` is before the name of a command's user."""
+
 VARIABLE = "GATEWAY_CALLERS_FILE"
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
@@ -128,8 +131,8 @@ class Callers(BaseModel):
     def _unambiguous(self) -> "Callers":
         """Refuse two entries that a token or a certificate could both mean."""
         _once("name", [each.name for each in (*self.issuers, *self.certificates)])
-        if any(each.name == CERTIFICATE for each in self.issuers):
-            raise ValueError(f"no issuer may be called {CERTIFICATE}")
+        if taken := next((each.name for each in self.issuers if each.name in _RESERVED), None):
+            raise ValueError(f"no issuer may be called {taken}")
         _once("issuer", [each.issuer for each in self.issuers])
         _once("certificate", [each.names[0] for each in self.certificates])
         return self

@@ -38,7 +38,7 @@ def create(agency: Name, name: Annotated[str, typer.Option("--name", help="A dis
     from gateway.domain.admin import agencies
 
     names.check_own_id(agency, path="agency")
-    run_async(_with_ground(lambda ground: agencies.create(ground, agency, name, None)))
+    run_async(_with_ground("create", agency, lambda ground: agencies.create(ground, agency, name, None)))
     typer.echo(
         f"Agency {agency} was created. Its first key: social-gateway api-keys create --agency {agency} …", err=True
     )
@@ -62,7 +62,7 @@ def suspend(agency: Name) -> None:
     from gateway.cli.running import run_async
     from gateway.domain.admin import agencies
 
-    run_async(_with_ground(lambda ground: agencies.suspend(ground, agency)))
+    run_async(_with_ground("suspend", agency, lambda ground: agencies.suspend(ground, agency)))
     typer.echo(f"Agency {agency} is suspended.", err=True)
 
 
@@ -72,7 +72,7 @@ def resume(agency: Name) -> None:
     from gateway.cli.running import run_async
     from gateway.domain.admin import agencies
 
-    run_async(_with_ground(lambda ground: agencies.resume(ground, agency)))
+    run_async(_with_ground("resume", agency, lambda ground: agencies.resume(ground, agency)))
     typer.echo(f"Agency {agency} is active.", err=True)
 
 
@@ -90,7 +90,13 @@ def delete(agency: Name, yes: Yes = False) -> None:
     from gateway.cli.running import run_async
     from gateway.domain.admin import deletion
 
-    run_async(_with_ground(lambda ground: confirmed(yes, lambda text: deletion.begin_agency(ground, agency, text))))
+    run_async(
+        _with_ground(
+            "delete",
+            agency,
+            lambda ground: confirmed(yes, lambda text: deletion.begin_agency(ground, agency, text)),
+        )
+    )
     typer.echo(f"Agency {agency} is being deleted.", err=True)
 
 
@@ -131,7 +137,11 @@ async def confirmed(yes: bool, act: Callable[[str], Awaitable[object]]) -> None:
         await act(error.metadata["confirmation"])
 
 
-async def _with_ground(act: Callable[["Ground"], Awaitable[object]]) -> None:
+async def _with_ground(command: str, agency: str, act: Callable[["Ground"], Awaitable[object]]) -> None:
+    from gateway.aip import names
+    from gateway.cli.acting import act_as_operator
+
+    act_as_operator(f"agencies {command}", names.AGENCY.format(agency))
     async with open_ground() as ground:
         await act(ground)
 

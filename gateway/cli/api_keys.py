@@ -177,6 +177,8 @@ async def _list(agency: str) -> list[str]:
 
 
 async def _rotate(key_id: str, overlap: timedelta) -> str:
+    from gateway.aip import names
+    from gateway.cli.acting import act_as_operator
     from gateway.command_error import CommandError
     from gateway.domain.admin import api_keys
     from gateway.domain.api_keys import BOOTSTRAP
@@ -184,6 +186,7 @@ async def _rotate(key_id: str, overlap: timedelta) -> str:
 
     if overlap > api_keys.MAX_OVERLAP:
         raise CommandError(f"--overlap: must be at most {api_keys.MAX_OVERLAP.days}d")
+    act_as_operator("api-keys rotate", names.API_KEY.format(key_id))
     async with _store() as store:
         async with store.database.read() as tx:
             agency = await rows.agency_of(tx, key_id)

@@ -168,10 +168,13 @@ async def _release(location: str, agency: str, discard: bool) -> dict[str, int]:
 
 
 async def _delete(location: str, yes: bool) -> None:
+    from gateway.aip import names
+    from gateway.cli.acting import act_as_operator
     from gateway.cli.agencies import confirmed, open_ground
     from gateway.domain.admin import deletion
     from gateway.domain.api_keys import BOOTSTRAP
 
+    act_as_operator("locations delete", names.LOCATION.format(location))
     async with open_ground() as ground:
         await confirmed(yes, lambda text: deletion.begin_location(ground, BOOTSTRAP, location, text))
 

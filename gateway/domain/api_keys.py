@@ -134,15 +134,16 @@ async def authenticate(store: KeyStore, key: str) -> Caller:
     found = await _look_up(store, digest)
     if found.expire_time is not None and found.expire_time <= store.clock():
         raise Unauthenticated()
-    await require_active(store, found.caller.agency)
+    await require_active(store, found.caller)
     return found.caller
 
 
-async def require_active(store: KeyStore, agency: str) -> None:
-    """Raise AgencySuspended for a suspended agency, Unauthenticated for one that is being deleted."""
+async def require_active(store: KeyStore, caller: Caller) -> None:
+    """Raise AgencySuspended if the caller's agency is suspended, Unauthenticated if it is being deleted."""
+    agency = caller.agency
     state = store.agencies.get(agency) or await store.agencies.load(agency, lambda: _state(store, agency))
     if state == AgencyState.SUSPENDED:
-        raise AgencySuspended(agency)
+        raise AgencySuspended(agency, caller.key_id)
     if state == AgencyState.DELETING:
         raise Unauthenticated()
 

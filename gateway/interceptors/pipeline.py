@@ -24,7 +24,7 @@ from gateway.audit.acts import Act, current_act
 from gateway.audit.trail import Trail
 from gateway.caller import current_caller
 from gateway.clock import Clock
-from gateway.errors import FieldInvalid
+from gateway.errors import AgencySuspended, FieldInvalid
 from gateway.interceptors import auth, calls, errors, messages, request_id, scopes
 from gateway.interceptors.auth import Authenticate, Recognize
 from gateway.interceptors.calls import Call
@@ -248,13 +248,14 @@ class CallPipeline(grpc.GenericRpcHandler):
 
     async def _admit(self, method: Method, call: Call, act: Act) -> None:
         """Admit the caller: authenticate it, check its scope, and count the call against its limits."""
-        call.caller = await auth.identify(
-            call.header,
-            "",
-            self._policy.authenticate,
-            certificate=call.certificate,
-            recognize=self._policy.recognize,
-        )
+        policy, certificate = self._policy, call.certificate
+        try:
+            call.caller = await auth.identify(
+                call.header, "", policy.authenticate, certificate=certificate, recognize=policy.recognize
+            )
+        except AgencySuspended as error:
+            act.actor, act.agency = error.key_id, error.agency
+            raise
         # Before the scope: who lacks it is on record.
         act.actor, act.agency = call.caller.key_id, call.caller.agency
         auth.check_scope(call.caller, method.scope or "")

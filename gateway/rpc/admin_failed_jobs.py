@@ -62,7 +62,7 @@ class FailedJobService(failed_job_service_pb2_grpc.FailedJobServiceServicer):
 def to_proto(row: WebhookRow) -> failed_job_pb2.FailedJob:
     """Return a failed job."""
     message = failed_job_pb2.FailedJob(
-        name=names.FAILED_JOB.format(row.agency or names.WILDCARD, row.id),
+        name=failed_jobs.name_of(row),
         provider=names.PROVIDER.format(row.provider),
         event=row.event,
         tries=row.tries,

@@ -15,6 +15,13 @@ def listed(database_url: str) -> list[list[str]]:
     return [line.split() for line in agencies(database_url, "list").out.splitlines()[1:]]
 
 
+def acts(database_url: str) -> list[tuple[str, str]]:
+    """Return which commands are on record for which resource."""
+    with psycopg.connect(database_url) as database:
+        query = "SELECT method, resource FROM audit_unsealed WHERE actor LIKE 'operator:%' ORDER BY id"
+        return database.execute(query).fetchall()
+
+
 def test_an_agency_is_created_suspended_and_resumed(database_url: str) -> None:
     """Each command says what it did, and refuses what is not there, or is there already."""
     assert 0 == agencies(database_url, "create", "acme", "--name", "Acme Ltd.").code
@@ -28,6 +35,8 @@ def test_an_agency_is_created_suspended_and_resumed(database_url: str) -> None:
     assert "SUSPENDED" == listed(database_url)[0][1]
     assert 0 == agencies(database_url, "resume", "acme").code
     assert "ACTIVE" == listed(database_url)[0][1]
+    done = [(f"cli:agencies {each}", "agencies/acme") for each in ("create", "suspend", "resume")]
+    assert done == acts(database_url)
 
 
 def test_a_deletion_says_first_what_would_go(database_url: str) -> None:
@@ -44,6 +53,7 @@ def test_a_deletion_says_first_what_would_go(database_url: str) -> None:
     assert "(0 of 1 locations deleted)" in " ".join(listed(database_url)[0])
     assert 0 == agencies(database_url, "delete", "acme", "--yes").code
     assert 1 == agencies(database_url, "resume", "acme").code
+    assert [("cli:agencies delete", "agencies/acme")] == acts(database_url)[1:]
 
 
 def test_a_location_is_deleted_by_its_rules(database_url: str) -> None:
@@ -55,6 +65,7 @@ def test_a_location_is_deleted_by_its_rules(database_url: str) -> None:
     moved = run("locations", "assign", "l1", "--from", "acme", "--to", "beta", database_url=database_url)
     assert (1, 0, 1, 1) == (asked.code, done.code, absent.code, moved.code)
     assert "is being deleted" in moved.err
+    assert [("cli:locations delete", "locations/l1")] == acts(database_url)[1:]
 
 
 def test_a_key_is_rotated(database_url: str) -> None:
@@ -68,5 +79,6 @@ def test_a_key_is_rotated(database_url: str) -> None:
         (none,) = database.execute("SELECT former_digest IS NULL FROM api_keys").fetchone() or (False,)
     assert (0, True, 0) == (rotated.code, rotated.out.startswith("sg_"), at_once.code)
     assert (True, True) == (former, none)
+    assert [("cli:api-keys rotate", f"apiKeys/{id}")] * 2 == acts(database_url)[1:]
     for wrong in (("k0",), (id, "--overlap", "30d"), (id, "--overlap", "soon")):
         assert 1 == run("api-keys", "rotate", *wrong, database_url=database_url).code

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from sqlalchemy import text
 
 from providers.simulators.faults import Fault
 from socialgateway.ads.v1.audience_pb2 import Audience
@@ -81,6 +82,17 @@ async def test_a_stream_goes_on_where_the_last_one_ended(audiences: AudienceWorl
     await audiences.run_due()
     [theirs] = audiences.book.audiences.values()
     assert (1_200, 1_200) == (len(theirs.identifiers), len(theirs.members))
+
+
+async def test_each_stream_that_changes_something_is_on_record(audiences: AudienceWorld) -> None:
+    """One that only finishes changes something too; one that repeats an end does not."""
+    name = (await audiences.create()).name
+    await audiences.append(stream(name, members(0, 1_000), finish=False))
+    for _ in range(2):
+        await audiences.append([AppendAudienceMembersRequest(name=name, member_offset=1_000, finish=True)])
+    query = "SELECT resource FROM audit_unsealed WHERE outcome = 'COMMITTED' AND method LIKE '%/AppendAudienceMembers'"
+    async with audiences.world.world.domain.db.read() as tx:
+        assert [name, name] == list((await tx.execute(text(query))).scalars())
 
 
 BAD: list[tuple[dict[str, str], str]] = [

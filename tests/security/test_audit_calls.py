@@ -1,7 +1,7 @@
 """Who did what is on record: every method that changes something leaves one row in the audit log, however it ends.
 
 Owns the sweep over the contract, so that no new method can be forgotten, and that rows hold no secret and no text. The
-table of sound requests is `requests.py`; the chain of the rows is tests/storage/test_audit.py.
+sound requests are in `requests.py` and `admin_requests.py`; the chain of the rows is tests/storage/test_audit.py.
 """
 
 from collections import Counter
@@ -19,9 +19,12 @@ from gateway.domain import api_keys
 from gateway.interceptors.scopes import METHOD_SCOPES, changes_something
 from storage.states import AuditOutcome
 from tests.fixtures.app import base_of
-from tests.fixtures.client import METHODS
+from tests.fixtures.client import ADMIN_METHODS, ALL_METHODS, METHODS
 from tests.fixtures.settings import KEY
 from tests.fixtures.waiting import until
+from tests.rpc.answers import facts_of
+from tests.security import admin_requests
+from tests.security.admin_requests import Tenant
 from tests.security.recorded import RecordedGateway, opened
 from tests.security.requests import Things, make, sound
 from tests.security.status_checks import reason_of, without_id
@@ -37,6 +40,30 @@ AFTER_COMMIT = {FOREIGN, "CampaignService/CreateCampaign"}
 WITHOUT_EFFECT = {"PostService/RefreshPost", "WebhookEndpointService/TestWebhookEndpoint"}
 """Methods that succeed without a change of their own: what the vendor says may change the post, a test is sent."""
 
+ADMINISTERING = (
+    "AgencyService/CreateAgency",
+    "ApiKeyService/CreateApiKey",
+    "ApiKeyService/UpdateApiKey",
+    "ApiKeyService/RotateApiKey",
+    "ApiKeyService/RevokeApiKey",
+    "FailedJobService/RetryFailedJob",
+    "FailedJobService/DropFailedJob",
+    "EncryptionKeyService/RotateEncryptionKey",
+    "AgencyService/SuspendAgency",
+    "AgencyService/ResumeAgency",
+    "LocationService/MoveLocation",
+    "LocationService/DeleteLocation",
+    "AgencyService/DeleteAgency",
+)
+"""The changing methods of the Admin API, in an order in which each has something to change."""
+
+FAILED_JOB = """
+    INSERT INTO webhooks (provider, dedupe_key, id, event, subject, body_sealed, receive_time, due_at, tries, outcome)
+    VALUES ('tiktok', 'f1', 'f1', '', '', '', now(), now() + interval '1 day', 3, '')
+"""
+NEW = {"AgencyService/CreateAgency", "LocationService/MoveLocation"}
+"""Methods that want an agency, or a location, that is not there yet."""
+
 
 @dataclass
 class Log:
@@ -49,7 +76,7 @@ class Log:
 
     def rows(self, *methods: str) -> list[dict[str, Any]]:
         """Return the new rows of these methods, in the order in which they were written."""
-        paths = [METHODS[method].path for method in methods]
+        paths = [ALL_METHODS[method].path for method in methods]
         with self.database.cursor(row_factory=dict_row) as cursor:
             query = "SELECT * FROM audit_unsealed WHERE method = ANY(%s) ORDER BY id"
             return [row for row in cursor.execute(query, (paths,)).fetchall() if row["id"] not in self.seen]
@@ -89,7 +116,7 @@ async def test_every_change_leaves_one_row(log: Log) -> None:
             if error is not None:
                 failed[method] = f"{error.code().name}/{reason_of(without_id(error))}"
 
-    rows = await log.waited(len(CHANGING), *METHODS)
+    rows = await log.waited(len(CHANGING) + len(AFTER_COMMIT), *METHODS)
     begun = {row["method"] for row in rows if row["outcome"] == AuditOutcome.COMMITTED}
     ends = Counter(row["method"] for row in rows if row["outcome"] != AuditOutcome.COMMITTED)
     assert [] == log.rows(*READING)
@@ -108,6 +135,46 @@ async def test_every_change_leaves_one_row(log: Log) -> None:
         assert all(row["resource"].startswith("locations/l1") for row in found), (method, found)
     # The vendor refuses these two after what they announced was committed: a used state, an operation.
     assert AFTER_COMMIT == {method for method in CHANGING if METHODS[method].path in begun and method in failed}
+
+
+async def _administer(log: Log, method: str, request: Any) -> None:
+    """Call a method that must succeed, with a confirmation if it wants one."""
+    # What was tried again has failed again.
+    log.database.execute("UPDATE webhooks SET tries = 3, agency = 'acme'")
+    error = await log.recorded.refused(method, [request.SerializeToString()])
+    if error is not None:
+        assert "CONFIRMATION_REQUIRED" == facts_of(error)["reason"], method
+        request.confirmation = facts_of(error)["confirmation"]
+        await log.recorded.call(method, request)
+
+
+async def test_every_change_by_an_administrator_leaves_one_row(log: Log) -> None:
+    """Each changing method of the Admin API leaves one row, committed with its change."""
+    assert sorted(ADMINISTERING) == sorted(name for name, each in ADMIN_METHODS.items() if changes_something(each.path))
+    made = await log.recorded.new_key("acme", locations=["shop"], scopes=["posts.read"])
+    there, new = Tenant("acme", "shop", made.key_id), Tenant("fresh", "free", "")
+    log.database.execute(FAILED_JOB)
+
+    for method in ADMINISTERING:
+        await _administer(log, method, admin_requests.sound(method, new if method in NEW else there))
+
+    for method in ADMINISTERING:
+        rows = [row for row in log.rows(method) if row["outcome"] == AuditOutcome.COMMITTED]
+        assert [("bootstrap", "default")] == [(row["actor"], row["agency"]) for row in rows], method
+        assert all(row["resource"] or row["result_id"] == "fresh" for row in rows), method
+    reading = sorted(set(ADMIN_METHODS) - set(ADMINISTERING))
+    assert [] == log.rows(*reading)
+
+
+async def test_a_suspended_agency_is_on_record(log: Log) -> None:
+    """Its calls are refused, and the rows say whose key it was."""
+    made = await log.recorded.new_key("acme")
+    await log.recorded.call("AgencyService/SuspendAgency", name="agencies/acme")
+    body = sound("PostService/CancelPost", log.things).SerializeToString()
+    await log.recorded.refused("PostService/CancelPost", [body], key=made.secret.reveal())
+    [row] = await log.waited(1, "PostService/CancelPost")
+    assert (made.key_id, "acme", AuditOutcome.REFUSED) == (row["actor"], row["agency"], row["outcome"])
+    assert row["reason"].endswith("/AGENCY_SUSPENDED")
 
 
 async def test_every_refusal_leaves_one_row(log: Log) -> None:
@@ -163,6 +230,21 @@ async def test_every_use_of_a_token_is_on_record(log: Log) -> None:
     uses = log.database.execute(query).fetchall()[known:]
     assert {"tiktok:user_info", "tiktok:video_list"} <= {use[0] for use in uses}
     assert {("bootstrap", "default", name, call["request_id"])} == {use[1:] for use in uses}
+
+
+async def test_a_revocation_is_on_record_before_it_is_sent(log: Log) -> None:
+    """The vendor gets the token only when a row says so."""
+    name = log.things.name("connections", log.things.connection)
+    query = "SELECT actor, agency, resource FROM audit_unsealed WHERE method = 'tiktok:revoke'"
+    announced: list[Any] = []
+
+    def look(request: Any) -> None:
+        if "revoke" in request.url.path:
+            announced.extend(log.database.execute(query).fetchall())
+
+    with log.recorded.answering(look):
+        await log.recorded.call("ConnectionService/DisconnectConnection", name=name)
+    assert [("bootstrap", "default", name)] == announced == log.database.execute(query).fetchall()
 
 
 async def test_rows_hold_no_secret_and_no_text(log: Log) -> None:

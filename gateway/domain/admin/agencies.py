@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.domain import idempotency
 from gateway.domain.admin.ground import Ground
 from gateway.domain.api_keys import KeyStore
@@ -96,6 +97,7 @@ async def suspend(ground: Ground, agency: str, store: KeyStore | None = None) ->
         row = await lock_usable(tx, agency)
         if row.state != AgencyState.SUSPENDED:
             await agencies.set_state(tx, row, AgencyState.SUSPENDED, ground.clock())
+            await acts.record(tx, ground.clock(), resource=name_of(agency), agency=agency)
             log.warning("agency.suspended", agency=agency)
     forget(store, agency)
     return await get(ground, agency)
@@ -109,6 +111,7 @@ async def resume(ground: Ground, agency: str, store: KeyStore | None = None) -> 
             await agencies.set_state(tx, row, AgencyState.ACTIVE, ground.clock())
             await posts.wake_agency(tx, agency, AgencySuspended.reason, ground.clock())
             await queue.announce(tx)
+            await acts.record(tx, ground.clock(), resource=name_of(agency), agency=agency)
             log.warning("agency.resumed", agency=agency)
     forget(store, agency)
     return await get(ground, agency)

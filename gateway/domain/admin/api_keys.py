@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.caller import CLAIM_SCOPE, OPERATE_SCOPE, Caller
 from gateway.domain import api_keys, idempotency
 from gateway.domain.admin import agencies
@@ -227,6 +228,7 @@ async def revoke(store: KeyStore, caller: Caller, agency: str, id: str) -> ApiKe
         row = await _get(tx, caller, agency, id, lock=True)
         if row.revoke_time is None:
             await rows.change(tx, row, revoke_time=store.clock())
+            await acts.record(tx, store.clock(), resource=name_of(row), agency=agency)
             log.info("api_key.revoked", agency=agency, key_id=id, by=caller.key_id)
     api_keys.forget(store, row)
     return ApiKeyView(row)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.caller import Caller
 from gateway.domain.admin import agencies, confirmation
 from gateway.domain.admin import locations as admin_locations
@@ -56,6 +57,7 @@ async def begin_agency(ground: Ground, agency: str, confirmed: str, store: KeySt
             await rows.set_state(tx, row, AgencyState.DELETING, now)
             total = await locations.count(tx, agency)
             await admin_jobs.begin(tx, _job(AdminJobKind.DELETE_AGENCY, agencies.name_of(agency), ground, total))
+            await acts.record(tx, now, resource=agencies.name_of(agency), agency=agency)
             log.warning("agency.deletion_begun", agency=agency, locations=total)
     agencies.forget(store, agency)
     return await agencies.get(ground, agency)
@@ -84,6 +86,8 @@ async def begin_location(ground: Ground, caller: Caller, location: str, confirme
             await admin_locations.confirm(tx, ground, "delete", row, confirmed)
             await locations.begin_deletion(tx, row, ground.clock())
             await admin_jobs.begin(tx, _location_job(ground, location))
+            name = admin_locations.name_of(location)
+            await acts.record(tx, ground.clock(), resource=name, agency=row.agency)
             log.warning("location.deletion_begun", location=location, agency=row.agency, by=caller.key_id)
     return await admin_locations.get(ground, caller, location)
 

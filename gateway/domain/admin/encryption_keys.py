@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from gateway.audit import acts
 from gateway.domain.context import Domain
 from gateway.errors import StateForbids
 from storage import admin_jobs, key_rotation
@@ -88,7 +89,8 @@ async def rotate(domain: Domain, id: str) -> KeyView:
         update_time=now,
     )
     async with domain.db.transaction() as tx:
-        await admin_jobs.begin_again(tx, row)
+        if await admin_jobs.begin_again(tx, row):
+            await acts.record(tx, now, resource=row.resource)
     log.info("keys.rewrap_begun", key=id, rows=total)
     return await get(domain, id)
 

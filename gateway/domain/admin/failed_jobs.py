@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.aip import names
+from gateway.audit import acts
 from gateway.domain.context import Domain
 from storage import webhooks
 from storage.database import Transaction, notify
@@ -18,6 +20,11 @@ log = structlog.get_logger(__name__)
 TRIES = 3
 KIND = "failed job"
 DROPPED = "dropped"
+
+
+def name_of(row: WebhookRow) -> str:
+    """Return the resource name of a failed job."""
+    return names.FAILED_JOB.format(row.agency or names.WILDCARD, row.id)
 
 
 async def page(domain: Domain, agency: str, *, after: str, limit: int) -> Sequence[WebhookRow]:
@@ -32,6 +39,7 @@ async def retry(domain: Domain, agency: str, id: str) -> WebhookRow:
         row = await _get(tx, agency, id)
         await webhooks.begin_again(tx, row, domain.clock())
         await notify(tx, webhooks.TOPIC, "")
+        await acts.record(tx, domain.clock(), resource=name_of(row), agency=row.agency)
     log.info("failed_job.retried", id=id, agency=row.agency)
     return row
 
@@ -41,6 +49,7 @@ async def drop(domain: Domain, agency: str, id: str) -> None:
     async with domain.db.transaction() as tx:
         row = await _get(tx, agency, id)
         await webhooks.finish(tx, id, DROPPED)
+        await acts.record(tx, domain.clock(), resource=name_of(row), agency=row.agency)
     log.warning("failed_job.dropped", id=id, agency=row.agency, provider=row.provider, name=row.event)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.aip import names
+from gateway.audit import acts
 from gateway.caller import Caller
 from gateway.domain import locations
 from gateway.domain.admin import agencies, confirmation
@@ -93,6 +94,7 @@ async def move(
                 await locations.check_idle(tx, location, discard)
                 await confirm(tx, ground, "move", row, confirmed, to, str(discard))
             await locations.assign(tx, location, to, ground.clock(), former=former, discard=discard)
+            await acts.record(tx, ground.clock(), resource=name_of(location), agency=to)
     return await get(ground, caller, location)
 
 

@@ -162,6 +162,8 @@ class _Writer:
             done = await audiences.change(
                 tx, row, now, step=AudienceStep.UPLOADING, state=state, due_at=now, tries=0, error=None
             )
+            if done is not None:
+                await acts.record(tx, now, resource=self._place.name)
         if done is None:
             raise Conflict(resource=self._place.name)
         reach("audiences.after-commit.UPLOADING")

@@ -190,7 +190,7 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str, seal: Locati
         verified = await _verify(domain, row, connection, proof)
     except Exception as error:
         if isinstance(error, StateForbids | NotFound):
-            await revocation.give_back(domain, row.provider, grant)
+            await revocation.give_back(domain, row.provider, _name(row), grant)
         await _record_outcome(domain, row, outcome.of_error(error), row.connection)
         raise
     await _record_outcome(domain, row, AuthorizationOutcome.COMPLETED, verified.id)

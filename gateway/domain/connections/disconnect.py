@@ -19,7 +19,6 @@ from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, EtagMismatch, StateForbids
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
-from providers.interface import authorization_of
 from storage import (
     accounts,
     authorizations,
@@ -131,7 +130,8 @@ async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> _Revoked:
     try:
         token = await ConnectionAccess(domain, row.provider, row.location, row.id).token()
         version = token.version
-        await authorization_of(domain.providers[row.provider], row.grant_kind).revoke(token.value)
+        name = connection_status.resource_name(row)
+        await revocation.revoke(domain, row.provider, row.grant_kind, name, token.value)
     except GrantRevoked:
         return _Revoked(version)
     except Rejected as error:

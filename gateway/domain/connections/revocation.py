@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 import structlog
 
+from gateway.audit import acts
 from gateway.domain.connections import consent
 from gateway.domain.context import Domain
 from providers.capabilities import Capability
 from providers.errors import ProviderError
 from providers.interface import authorization_of
 from providers.models.grants import Grant
+from providers.models.secret import Secret
 from storage import connections
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable, Transaction, advisory_lock
@@ -40,10 +42,18 @@ async def others_with_grant(domain: Domain, tx: Transaction, row: ConnectionRow)
     return [each for each in holders if (each.location, each.id) != (row.location, row.id)]
 
 
-async def give_back(domain: Domain, provider: str, grant: Grant) -> None:
+async def revoke(domain: Domain, provider: str, kind: str, connection: str, token: Secret) -> None:
+    """Revoke a grant at the vendor by its token, whose use is on record before; `connection` is the resource name."""
+    use = acts.use_of_token(provider, "revoke", connection)
+    async with domain.db.transaction() as tx:
+        await acts.announce(tx, use, domain.clock())
+    await authorization_of(domain.providers[provider], kind).revoke(token)
+
+
+async def give_back(domain: Domain, provider: str, connection: str, grant: Grant) -> None:
     """Revoke a grant that a person gave and no connection accepted, unless a connection of the same user would end too.
 
-    The consent was refused already: what the vendor answers is logged and changes nothing.
+    The consent for `connection` was refused already: what the vendor answers is logged and changes nothing.
     """
     if not can_revoke(domain, provider):
         return
@@ -51,7 +61,7 @@ async def give_back(domain: Domain, provider: str, grant: Grant) -> None:
         async with domain.db.read() as tx:
             if await _holders(domain, tx, provider, grant.subject):
                 return
-        await authorization_of(domain.providers[provider], grant.kind or "").revoke(grant.access_token)
+        await revoke(domain, provider, grant.kind or "", connection, grant.access_token)
     except (ProviderError, DatabaseUnavailable) as error:
         log.warning("consent.grant_remains", provider=provider, error=type(error).__name__)
 
