@@ -232,6 +232,14 @@ async def test_more_connections_than_there_are_are_refused(tmp_path: Path) -> No
         assert "GATEWAY_DATABASE_POOL_SIZE: 2 processes with 96 connections" in running.log.read_text()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:0", "unix:/tmp/admin.sock"])
+async def test_an_admin_port_that_cannot_be_shared_is_refused(database_url: str, tmp_path: Path, address: str) -> None:
+    """Each process would take one of its own: it must be a host and a port."""
+    with served(database_url, tmp_path, admin_address=address) as running:
+        assert 1 == await running.ended()
+        assert "GATEWAY_ADMIN_ADDRESS: only a host and a port" in running.log.read_text()
+
+
 @pytest.mark.chaos
 async def test_a_private_database_lives_as_long_as_all_of_them() -> None:
     """It is started once, migrated once, outlives a process that is killed, and has ended when the command has."""
