@@ -41,7 +41,7 @@ from tests.fixtures.planner import PlannerStage, planning
 from tests.flows.faults import pulled
 from tests.flows.test_publishing_photos import FETCHING, PHOTOS, TYPES
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 REAL = Database.transaction
 # No token runs out here: what a death costs a renewal is proved where tokens are.

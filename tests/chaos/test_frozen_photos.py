@@ -18,7 +18,7 @@ from tests.chaos.test_frozen_worker import until_frozen
 from tests.chaos.test_kill_photos import PHOTOS, request_of
 from tests.chaos.test_kill_publish import vendor_config
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize("place", ["publish.after-commit.INIT_SENT", "publish.before-call.init"])

@@ -16,7 +16,7 @@ from tests.chaos import processes
 from tests.chaos.test_kill_publish import SIZE, vendor_config
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 async def until_frozen(gateway: processes.Gateway, seconds: float = 20) -> None:

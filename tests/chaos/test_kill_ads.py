@@ -31,7 +31,7 @@ from tests.fixtures.client import Client
 from tests.fixtures.waiting import until
 from tests.rpc.answers import detail, status_of
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 PAUSED, FAILED = delivery_pb2.DELIVERY_STATE_PAUSED, delivery_pb2.DELIVERY_STATE_FAILED
 SENT, DONE = "ads.after-commit.SENT", "ads.after-commit.DONE"

@@ -22,7 +22,7 @@ from tests.chaos.test_kill_publish import KILLED
 from tests.fixtures.audiences import digest, members, stream
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 STREAMED = (
     "audiences.before-commit.part",

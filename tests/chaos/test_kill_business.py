@@ -19,7 +19,7 @@ from tests.chaos import business, processes
 from tests.chaos.test_kill_publish import KILLED
 from tests.fixtures import media
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 COMMITS = ("INTENT", "INIT_SENT", "PROCESSING", "PUBLISHED")
 CALLS = ("creator-info", "init", "status")

@@ -20,7 +20,7 @@ from tests.chaos import processes
 from tests.chaos.test_kill_publish import KILLED, SMALL, vendor_config
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 PLACES = {
     "consent.before-exchange": connection_pb2.Connection.PENDING,

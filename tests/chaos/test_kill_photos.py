@@ -23,7 +23,7 @@ from tests.chaos import processes
 from tests.chaos.test_kill_publish import KILLED, vendor_config
 from tests.fixtures import media
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 def _places(commits: tuple[str, ...], call: str) -> list[str]:

@@ -13,7 +13,7 @@ from providers.simulators.tiktok import SimulatorConfig, create_app
 from socialgateway.v1 import post_pb2
 from tests.chaos import processes
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 COMMITS = ("INTENT", "INIT_SENT", "INIT_OK", "UPLOADING", "FINAL_SENT", "PROCESSING", "PUBLISHED")
 CALLS = ("init", "chunk", "final-chunk", "status")

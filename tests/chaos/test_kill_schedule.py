@@ -17,7 +17,7 @@ from socialgateway.v1 import post_pb2
 from tests.chaos import processes
 from tests.chaos.test_kill_publish import ACCOUNTS, KILLED, SMALL, vendor_config
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 STEPS = ("commit.INTENT", "call.creator-info", "commit.INIT_SENT", "call.init")
 PLACES = [f"publish.{when}-{step}" for step in STEPS for when in ("before", "after")]

@@ -29,7 +29,7 @@ from tests.fixtures.domain import Stage, opened
 from tests.fixtures.waiting import until
 from tests.flows.faults import pulled
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 MODERATION_SECONDS = 5.0
 """Longer than the gateway waits before it first asks, so that a public post is published before its id is known."""

@@ -21,7 +21,7 @@ from tests.chaos.test_kill_publish import vendor_config
 from tests.chaos.test_sizes import pieces
 from tests.providers.http.support import Heard, Talk, head, serving
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 MIB = 1024 * 1024
 SIZE = 2_000_000_000

@@ -28,7 +28,7 @@ from tests.chaos import processes
 from tests.chaos.test_kill_publish import KILLED, vendor_config
 from tests.fixtures import media
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Back up and restore")[2].partition("\n## ")[0]
 BACK_UP, RESTORE = re.findall(r"```sh\n(.*?)```", SECTION, re.DOTALL)

@@ -18,7 +18,7 @@ from tests.chaos import processes
 from tests.chaos.test_kill_publish import vendor_config
 from tests.fixtures import media
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 SIZES = (1_000_000, 4_194_304, 6_000_000, 11_000_000, 30_567_100, 50_000_123, 64_000_000)
 LARGE = (66_259_900, 158_008_374, 287_000_000)
