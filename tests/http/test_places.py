@@ -287,10 +287,19 @@ def test_a_place_is_given_back_once() -> None:
 
 
 def test_own_places_are_shared_too() -> None:
-    """One peer cannot have all the places for consents either, and probes and consents do not take each other's."""
-    places = Places(PlaceLimits(requests=Share(0, 0), probes=Share(2, 1), consents=Share(2, 1)))
+    """One peer cannot have all the places for consents either; probes, consents and streams do not take each other's."""
+    own = Share(2, 1)
+    places = Places(PlaceLimits(requests=Share(0, 0), probes=own, consents=own, streams=own))
     entered = [places.enter(peer, kind) is not None for kind in Kind for peer in (b"a", b"a", b"b", b"c")]
-    assert [True, False, True, False] * 2 + [False] * 4 == entered
+    assert [True, False, True, False] * 3 + [False] * 4 == entered
+
+
+def test_streams_take_no_other_places() -> None:
+    """However many there are, a request that is no stream finds its place, and none of them is given up for another."""
+    places = Places(PlaceLimits(requests=Share(1, 1), streams=Share(1, 1)))
+    assert places.enter(b"a", Kind.STREAM) is not None
+    assert places.enter(b"b", Kind.STREAM) is None
+    assert places.enter(b"a", Kind.OTHER) is not None
 
 
 @pytest.mark.parametrize(
