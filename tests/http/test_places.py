@@ -287,7 +287,7 @@ def test_a_place_is_given_back_once() -> None:
 
 
 def test_own_places_are_shared_too() -> None:
-    """One peer cannot have all the places for consents either; probes, consents and streams do not take each other's."""
+    """One peer cannot have all the places for consents either; probes, consents, streams take none of each other."""
     own = Share(2, 1)
     places = Places(PlaceLimits(requests=Share(0, 0), probes=own, consents=own, streams=own))
     entered = [places.enter(peer, kind) is not None for kind in Kind for peer in (b"a", b"a", b"b", b"c")]
