@@ -11,6 +11,9 @@ import pytest
 from tests.shape.__main__ import domain
 from tests.shape.source import Source, length, sources
 
+# Every file of the tree is parsed, by each worker, which takes minutes beside other suites.
+pytestmark = pytest.mark.timeout(600)
+
 LONGEST_FUNCTION = 60
 MOST_ENTRIES, MOST_FLOORS = 24, 9
 # `datetime.now`, and whatever else reads the wall clock, wherever its module was imported from.
